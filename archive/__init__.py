@@ -1,0 +1,1 @@
+"""The archive format: pieces, sealing, manifest, verification."""

@@ -1,0 +1,1 @@
+"""Vocabulary shared by all processes: ids, messages, errors, configuration, clock, tokens, database, directory."""

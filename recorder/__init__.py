@@ -1,0 +1,1 @@
+"""Archives a room as an ordinary subscriber."""

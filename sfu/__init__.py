@@ -1,0 +1,1 @@
+"""Media plane: producers, consumers, routing, the worker's internal API."""

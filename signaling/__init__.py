@@ -1,0 +1,1 @@
+"""aiohttp service: login, rooms, WebSocket, WHIP/WHEP, the web client's files."""
