@@ -1,1 +1,1 @@
-"""Vocabulary shared by all processes: ids, messages, errors, configuration, clock, tokens, database, directory."""
+"""Vocabulary shared by all processes: ids, messages, errors, settings, clock, tokens, database, directory."""

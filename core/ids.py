@@ -1,4 +1,4 @@
-"""Identifiers: a prefix that says what it names, then a time-ordered random part (ULID, Crockford base 32)."""
+"""Identifiers: a prefix that says what it names, then a time-ordered random part (ULID)."""
 
 from __future__ import annotations
 

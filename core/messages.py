@@ -1,8 +1,11 @@
-"""The room WebSocket's messages: one pydantic model each, tagged by `type`. TypeScript types are generated from here.
+"""The room WebSocket's messages: one pydantic model each, tagged by `type`.
 
-The flow: the client opens `/ws?room=…`, says `hello`, gets `welcome`. It may `publish` (it offers) and `subscribe`
-(the server offers, again whenever the set of tracks changes; the client answers with the offer's revision).
-Both peer connections are independent. `media_reset` means the media server lost them: publish and subscribe anew.
+TypeScript types are generated from here.
+
+The flow: the client opens `/ws?room=…`, says `hello`, gets `welcome`. It may `publish` (it offers) and
+`subscribe` (the server offers, again whenever the set of tracks changes; the client answers with the offer's
+revision). Both peer connections are independent. `media_reset` means the media server lost them: publish and
+subscribe anew.
 """
 
 from __future__ import annotations
@@ -61,11 +64,11 @@ class ConsultationInfo(Model):
     recording: RecordingState = "off"
 
 
-# --- client → server ---------------------------------------------------------------------------------------------
+# --- client → server ---------------------------------------------------------------------
 
 
 class Hello(Model):
-    """First message. The token may be given here or as `Sec-WebSocket-Protocol: teleconsult.v1, token.<JWT>`."""
+    """First message. The token is given here or as `Sec-WebSocket-Protocol: teleconsult.v1, token.<JWT>`."""
 
     type: Literal["hello"] = "hello"
     token: str | None = Field(default=None, max_length=8192)
@@ -146,7 +149,7 @@ ClientMessage = Annotated[
     Field(discriminator="type"),
 ]
 
-# --- server → client ---------------------------------------------------------------------------------------------
+# --- server → client ---------------------------------------------------------------------
 
 
 class Welcome(Model):
@@ -263,7 +266,7 @@ class Pong(Model):
 
 
 class Error(Model):
-    """A message was refused; the connection stays open. `about` is the refused message's type, when readable."""
+    """A message was refused; the connection stays. `about`: the refused message's type, when readable."""
 
     type: Literal["error"] = "error"
     code: str

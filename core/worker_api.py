@@ -3,7 +3,7 @@
 | call | body → answer |
 |---|---|
 | `POST   /v1/transports` | `CreateTransport` → `TransportDescription` |
-| `POST   /v1/transports/{id}/offer` | `{"sdp"}` → `TransportDescription` (publisher's renegotiation or ICE restart) |
+| `POST   /v1/transports/{id}/offer` | `{"sdp"}` → `TransportDescription` (renegotiation, ICE restart) |
 | `POST   /v1/transports/{id}/answer` | `{"sdp"}` → 204 |
 | `PUT    /v1/transports/{id}/subscriptions` | `Subscriptions` → `TransportDescription` |
 | `PATCH  /v1/transports/{id}` | `{"fragment"}` (trickle-ice-sdpfrag) → `{"fragment": str \\| null}` |
@@ -35,11 +35,11 @@ class CreateTransport(Model):
     direction: Direction
     offer: Sdp | None = None
     feed: Identifier = "none"
-    sources: dict[str, Source] = {}
+    sources: dict[str, Source] = Field(default={})
     default_source: Source = "device"
-    track_ids: list[Identifier] = []
+    track_ids: list[Identifier] = Field(default=[])
     """view, subscribe: the tracks wanted, in order of preference."""
-    codecs: list[Codec] = ["H264", "VP8", "VP9", "AV1", "opus"]
+    codecs: list[Codec] = Field(default=["H264", "VP8", "VP9", "AV1", "opus"])
     """subscribe: what the client can decode. view: taken from its offer."""
 
 
@@ -56,11 +56,11 @@ class TransportDescription(Model):
     transport_id: Identifier
     sdp: str
     revision: int = 0
-    tracks: list[TrackInfo] = []
+    tracks: list[TrackInfo] = Field(default=[])
     """publish: what is published now."""
-    mids: dict[str, Identifier] = {}
+    mids: dict[str, Identifier] = Field(default={})
     """view, subscribe: mid → track id."""
-    unsupported: list[UnsupportedTrack] = []
+    unsupported: list[UnsupportedTrack] = Field(default=[])
 
 
 class WorkerReady(Model):
