@@ -20,15 +20,47 @@ MAY_IMPORT = {
     "recorder": {"transport", "archive", "rtp", "core", "annotation"},
     "edge_agents": {"transport", "archive", "rtp", "core", "annotation"},
     "teleconsult": {
-        "core", "rtp", "transport", "archive", "sfu", "signaling", "annotation", "recorder", "edge_agents", "bench",
+        "core",
+        "rtp",
+        "transport",
+        "archive",
+        "sfu",
+        "signaling",
+        "annotation",
+        "recorder",
+        "edge_agents",
+        "bench",
     },
-}  # fmt: skip
+}
 AIORTC_ONLY_IN = {"transport"}
 IMPURE = {
-    "aiohttp", "aioice", "aiortc", "asyncio", "datetime", "http", "io", "multiprocessing", "os", "pathlib", "random",
-    "secrets", "select", "selectors", "shutil", "signal", "socket", "sqlalchemy", "ssl", "subprocess", "tempfile",
-    "threading", "time", "urllib", "uuid", "uvloop",
-}  # fmt: skip
+    "aiohttp",
+    "aioice",
+    "aiortc",
+    "asyncio",
+    "datetime",
+    "http",
+    "io",
+    "multiprocessing",
+    "os",
+    "pathlib",
+    "random",
+    "secrets",
+    "select",
+    "selectors",
+    "shutil",
+    "signal",
+    "socket",
+    "sqlalchemy",
+    "ssl",
+    "subprocess",
+    "tempfile",
+    "threading",
+    "time",
+    "urllib",
+    "uuid",
+    "uvloop",
+}
 IMPURE_CALLS = {"open", "print", "input"}
 
 

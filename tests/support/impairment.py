@@ -1,11 +1,11 @@
-"""A UDP proxy that impairs both directions: what this kernel's queueing disciplines cannot do, in user space."""
+"""A UDP proxy that impairs both directions, in user space: this kernel has no such queueing discipline."""
 
 from __future__ import annotations
 
 import asyncio
 import random
 import time
-from typing import Self
+from typing import Self, cast
 
 from tests.support.link import Impairment, Link
 
@@ -67,8 +67,7 @@ class ImpairmentProxy(asyncio.DatagramProtocol):
             self._listener.close()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self._listener = transport
+        self._listener = cast(asyncio.DatagramTransport, transport)
 
     def datagram_received(self, data: bytes, addr: Address) -> None:
         self._deliver(self.up, data, lambda: self._to_server(data, addr))
