@@ -1,0 +1,52 @@
+"""The command line. Groups are imported only when asked for: a restarted media server must not wait for OpenCV."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Final
+
+import typer
+
+from core.errors import TeleconsultError
+
+EXIT_FAILED: Final = 1
+GROUPS: Final = {
+    "archive": ("archive.cli", "Keys, verification and export of archived consultations."),
+    "edge": ("edge_agents.cli", "The capture box beside an imaging device."),
+    "bench": ("teleconsult.bench", "Measurements, as tables and JSON."),
+}
+COMMANDS: Final = {"serve": "teleconsult.serve", "demo": "teleconsult.demo"}
+
+
+def build_app(wanted: str | None) -> typer.Typer:
+    """The application with just the group or command `wanted`; with everything when that names none."""
+    app = typer.Typer(
+        name="teleconsult",
+        help="Remote consultation: live pictures, voice, and an archive that can be proven.",
+        no_args_is_help=True,
+        pretty_exceptions_show_locals=False,  # a traceback must not print tokens
+    )
+
+    @app.callback()
+    def _root() -> None:
+        """Remote consultation: live pictures, voice, and an archive that can be proven."""
+
+    everything = wanted not in {*GROUPS, *COMMANDS}
+    for name, module in COMMANDS.items():
+        if everything or name == wanted:
+            app.command(name)(importlib.import_module(module).command)
+    for name, (module, summary) in GROUPS.items():
+        if everything or name == wanted:
+            app.add_typer(importlib.import_module(module).app, name=name, help=summary)
+    return app
+
+
+def main() -> None:
+    """Entry point. An error of ours is one line on stderr; anything else is a bug and shows its traceback."""
+    wanted = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), None)
+    try:
+        build_app(wanted)(prog_name="teleconsult")
+    except TeleconsultError as error:
+        sys.stderr.write(f"teleconsult: {error}\n")
+        raise SystemExit(EXIT_FAILED) from None
