@@ -1,4 +1,4 @@
-"""The command line. Groups are imported only when asked for: a restarted media server must not wait for OpenCV."""
+"""The command line. Groups are imported only when asked for: a restarted worker must not wait for OpenCV."""
 
 from __future__ import annotations
 

@@ -9,18 +9,16 @@ import signal
 import tempfile
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import structlog
 import typer
 
 from core.config import Settings, load_settings
 from core.errors import ConfigError
-from teleconsult.supervisor import Role, Supervisor, die_with_parent
+from teleconsult.supervisor import Role, Supervisor, die_with_parent, own_command
 
 log = structlog.get_logger("serve")
-
-RoleName = Literal["signaling", "sfu", "recorder"]
 
 
 def worker_socket(settings: Settings, number: int) -> str:
@@ -53,15 +51,17 @@ def service_roles(settings: Settings) -> list[Role]:
     roles = [
         Role(
             f"sfu-{number}",
-            ("serve", "--role", "sfu", "--worker-id", f"sfu-{number}", "--api", api),
+            own_command("serve", "--role", "sfu", "--worker-id", f"sfu-{number}", "--api", api),
             environment | {"TELECONSULT_UDP_PORT": str(settings.udp_port + number - 1)},
         )
         for number, api in zip(numbers, apis, strict=True)
     ]
     worker_arguments = tuple(part for api in apis for part in ("--worker", api))
-    roles.append(Role("signaling", ("serve", "--role", "signaling", *worker_arguments), environment))
+    roles.append(
+        Role("signaling", own_command("serve", "--role", "signaling", *worker_arguments), environment)
+    )
     if settings.recipients:
-        roles.append(Role("recorder", ("serve", "--role", "recorder"), environment))
+        roles.append(Role("recorder", own_command("serve", "--role", "recorder"), environment))
     else:
         log.warning("recording_off", reason="no recipients configured: nobody could open an archive")
     return roles
@@ -77,7 +77,7 @@ async def run_service(settings: Settings) -> None:
 
 
 def role_coroutine(
-    role: RoleName, settings: Settings, worker_id: str, api: str | None, workers: list[str]
+    role: str, settings: Settings, worker_id: str, api: str | None, workers: list[str]
 ) -> Coroutine[Any, Any, None]:
     """The chosen role's main coroutine. Imports only what that role needs."""
     if role == "sfu":
@@ -88,6 +88,8 @@ def role_coroutine(
         from recorder.main import run as run_recorder
 
         return run_recorder(settings)
+    if role != "signaling":
+        raise ConfigError(f"--role {role}: allowed: signaling, sfu, recorder")
     from signaling.main import run as run_signaling
 
     return run_signaling(settings, workers=workers or [worker_socket(settings, 1)])
@@ -119,10 +121,8 @@ def command(
     start_logging(settings)
     if role is None:
         asyncio.run(run_service(short_runtime_dir(settings)))
-    elif role in ("signaling", "sfu", "recorder"):
-        run_role(role_coroutine(role, settings, worker_id, api, worker or []))
     else:
-        raise ConfigError(f"--role {role}: allowed: signaling, sfu, recorder")
+        run_role(role_coroutine(role, settings, worker_id, api, worker or []))
 
 
 def start_logging(settings: Settings) -> None:

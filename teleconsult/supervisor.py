@@ -1,7 +1,7 @@
 """Starts the service's processes, watches them, and starts again what dies.
 
-A child that lived for a while is restarted at once: pictures come back only when its process does. One that keeps dying
-is restarted with a growing pause, so that a broken configuration does not burn the machine.
+A child that lived for a while is restarted at once: pictures come back only when its process does. One that
+keeps dying is restarted with a growing pause, so that a broken configuration does not burn the machine.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ class Role:
     """One child process: what `ps` shows and what it gets."""
 
     name: str
-    arguments: tuple[str, ...]
+    command: tuple[str, ...]
     environment: Mapping[str, str]
 
 
-def command_line(arguments: Sequence[str]) -> list[str]:
+def own_command(*arguments: str) -> tuple[str, ...]:
     """This very installation's `teleconsult` with `arguments`."""
-    return [sys.executable, "-m", "teleconsult", *arguments]
+    return (sys.executable, "-m", "teleconsult", *arguments)
 
 
 class Backoff:
@@ -107,7 +107,7 @@ class Supervisor:
 
     async def _start(self, role: Role) -> asyncio.subprocess.Process:
         process = await asyncio.create_subprocess_exec(
-            *command_line(role.arguments),
+            *role.command,
             stdin=asyncio.subprocess.DEVNULL,
             env={**os.environ, **role.environment, "TELECONSULT_PARENT": str(os.getpid())},
             start_new_session=True,  # Ctrl-C reaches only us: the order of ending is ours to choose
