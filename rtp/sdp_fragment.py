@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from core.errors import ProtocolError
-from rtp.sdp_attributes import Candidate, IceParameters, tokens
-from rtp.sdp_model import Media, Origin, Session
+from rtp.sdp_attributes import Candidate, IceParameters, Origin, tokens
+from rtp.sdp_model import Media, Session
 from rtp.sdp_parser import media_attribute, session_attribute, split_lines, with_line
 
 
@@ -61,9 +61,8 @@ def parse_fragment(text: str) -> IceFragment:
     for line_number, kind, value in split_lines(text):
         with_line(line_number, reader.line, kind, value)
     session = reader.session
-    credentials = {
-        session.ice_of(media) for media in session.media or [Media(kind="", port=0, protocol="", formats=[])]
-    }
+    sections = session.media or [Media(kind="", port=0, protocol="", formats=[])]
+    credentials = {session.ice_of(media) for media in sections}
     credentials.discard(None)
     if len(credentials) > 1:
         raise ProtocolError("the fragment has different ICE credentials for m-lines of one bundle")

@@ -1,4 +1,4 @@
-"""A session description as values: `Session` holds `Media` (m-lines); both write themselves as SDP (RFC 8866)."""
+"""A session description as values: `Session` holds `Media` (m-lines); both write themselves (RFC 8866)."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class Media(Section):
 
     @property
     def rejected(self) -> bool:
-        """True when this m-line carries nothing (RFC 3264 §6; `bundle-only` offers port 0 too, RFC 9143 §6)."""
+        """True when this m-line carries nothing (RFC 3264 §6; `bundle-only` has port 0 too, RFC 9143 §6)."""
         return self.port == 0 and not self.bundle_only
 
     def codec(self, payload_type: int) -> CodecParameters | None:
