@@ -1,0 +1,101 @@
+"""Runs `teleconsult demo` as its user would, on ports of its own, and ends it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+READY_WITHIN_S = 90.0
+GONE_WITHIN_S = 30.0
+
+
+@dataclass
+class Demo:
+    """A running demo. `info` is its `demo.json`."""
+
+    data_dir: Path
+    process: subprocess.Popen[bytes]
+    info: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def start(cls, data_dir: Path, *arguments: str) -> Self:
+        """Start it and wait until it says that it is ready."""
+        data_dir.mkdir(parents=True, exist_ok=True)
+        with (data_dir / "output.log").open("wb") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "teleconsult", "demo", "--data-dir", str(data_dir),
+                 "--port", "0", "--udp-port", "0", *arguments],
+                stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+            )  # fmt: skip
+        demo = cls(data_dir, process)
+        try:
+            demo._wait_until_ready()
+        except BaseException:
+            demo.stop()
+            raise
+        return demo
+
+    @property
+    def base_url(self) -> str:
+        return str(self.info["base_url"])
+
+    @property
+    def log(self) -> str:
+        return (self.data_dir / "output.log").read_text(errors="replace")
+
+    @property
+    def archive(self) -> Path:
+        """The one consultation's archive."""
+        (found,) = [path for path in Path(self.info["archive_dir"]).iterdir() if path.is_dir()]
+        return found
+
+    def user(self, name: str) -> tuple[str, str]:
+        user = self.info["users"][name]
+        return user["username"], user["password"]
+
+    def pids(self, role: str) -> list[int]:
+        """Processes of a role among the demo's children, found as an operator would, by command line."""
+        found = []
+        for entry in Path("/proc").iterdir():
+            if not entry.name.isdigit():
+                continue
+            try:
+                arguments = (entry / "cmdline").read_bytes().split(b"\0")
+                parent = int((entry / "stat").read_text().rsplit(") ", 1)[1].split()[1])
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            if parent == self.process.pid and role.encode() in arguments:
+                found.append(int(entry.name))
+        return found
+
+    def kill_role(self, role: str) -> None:
+        """`kill -9` on the role's one process."""
+        (pid,) = self.pids(role)
+        os.kill(pid, signal.SIGKILL)
+
+    def stop(self) -> int:
+        """As Ctrl-C; returns the exit code. Kills, and fails, when it does not end."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+        try:
+            return self.process.wait(GONE_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise AssertionError(f"the demo did not end:\n{self.log[-3000:]}") from None
+
+    def _wait_until_ready(self) -> None:
+        until = time.monotonic() + READY_WITHIN_S
+        ready = self.data_dir / "demo.json"
+        while not ready.exists():
+            if self.process.poll() is not None or time.monotonic() > until:
+                raise AssertionError(f"the demo did not become ready:\n{self.log[-5000:]}")
+            time.sleep(0.05)
+        self.info = json.loads(ready.read_text())
