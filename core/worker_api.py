@@ -63,6 +63,24 @@ class TransportDescription(Model):
     unsupported: list[UnsupportedTrack] = Field(default=[])
 
 
+class SessionDescription(Model):
+    """Body of `…/offer` and `…/answer`."""
+
+    sdp: Sdp
+
+
+class Fragment(Model):
+    """Body of `PATCH`: a trickle-ice-sdpfrag (RFC 8840)."""
+
+    fragment: Sdp
+
+
+class FragmentAnswer(Model):
+    """Answer to `PATCH`: our new credentials after an ICE restart, else None."""
+
+    fragment: str | None = None
+
+
 class WorkerReady(Model):
     """First event on every connection. A new `boot_id` means: every transport of before is gone."""
 
