@@ -68,7 +68,10 @@ async def wait_for_room(
     deadline_s: float,
     progress: Callable[[str], None],
 ) -> None:
-    """Join `room` and return when `feeds` are live and it records. Raises `Unavailable` saying what is missing."""
+    """Join `room` and return when `feeds` are live and it records.
+
+    Raises `Unavailable` saying what is missing.
+    """
     watcher = RoomWatcher()
     try:
         async with asyncio.timeout(deadline_s), aiohttp.ClientSession(base_url) as session:
