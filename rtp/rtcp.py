@@ -15,10 +15,10 @@ from rtp.rtcp_feedback import (
     Nack,
     Pli,
     Remb,
-    TransportFeedback,
     build_feedback,
     parse_feedback,
 )
+from rtp.twcc_codec import TransportFeedback
 
 __all__ = [
     "Fir",
