@@ -172,6 +172,11 @@ class SrtpReceiver:
         self._streams: dict[int, _Indices] = {}
         self._rtcp_streams: dict[int, _Indices] = {}
 
+    def highest_index(self, ssrc: int, *, rtcp: bool = False) -> int | None:
+        """The newest index opened of one SSRC (ROC‖SEQ, or the SRTCP index); None when nothing was."""
+        stream = (self._rtcp_streams if rtcp else self._streams).get(ssrc)
+        return None if stream is None else stream.top
+
     def open(self, datagram: bytes) -> bytes:
         """SRTP packet → plaintext RTP packet.
 
