@@ -1,0 +1,243 @@
+"""The capture box's configuration: one TOML file, checked whole before anything starts.
+
+A wrong key or value is a `ConfigError` that names the file, the key and what is allowed.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, NamedTuple, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+
+from core.errors import ConfigError
+from core.ids import NAME_PATTERN
+
+DEFAULT_BITRATE_BPS: Final = 4_500_000
+Profile = Literal["ultrasound", "endoscopy", "microscope", "theatre", "testcard"]
+EncoderChoice = Literal["auto", "h264_nvenc", "h264_qsv", "h264_v4l2m2m", "libx264"]
+
+
+class ProfileTraits(NamedTuple):
+    """What a kind of picture wants. `ceiling_bps`: the encoder's rate buffer is opened for this much."""
+
+    ceiling_bps: int
+    prefers: Literal["frame_rate", "detail"]
+
+
+PROFILES: Final[dict[Profile, ProfileTraits]] = {
+    "ultrasound": ProfileTraits(8_000_000, "frame_rate"),
+    "endoscopy": ProfileTraits(12_000_000, "detail"),
+    "microscope": ProfileTraits(12_000_000, "detail"),
+    "theatre": ProfileTraits(8_000_000, "frame_rate"),
+    "testcard": ProfileTraits(8_000_000, "frame_rate"),
+}
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class ClipSource(_Model):
+    """A cine loop from a DICOM file, laid out like a scanner's screen."""
+
+    kind: Literal["clip"]
+    path: Path | None = Field(default=None, description="a multi-frame DICOM file; none: the built-in clip")
+
+
+class TestcardSource(_Model):
+    """Colour bars, movement, and a time code a machine can read (`edge_agents.timecode`)."""
+
+    __test__ = False
+    kind: Literal["testcard"]
+
+
+class FileSource(_Model):
+    """A video file, played in real time."""
+
+    kind: Literal["file"]
+    path: Path = Field(description="a video file")
+    loop: bool = Field(default=True, description="true or false")
+
+
+class V4l2Source(_Model):
+    """An HDMI/SDI/USB capture device."""
+
+    kind: Literal["v4l2"]
+    device: Path = Field(
+        description="a device, best by its stable name: /dev/v4l/by-id/… (see `edge sources`)"
+    )
+    input_format: str | None = Field(
+        default=None, pattern=r"^[a-z0-9_]{1,20}$", description="mjpeg, yuyv422, nv12, …"
+    )
+
+
+class RtspSource(_Model):
+    """A network camera. Credentials in the URL never reach a log."""
+
+    kind: Literal["rtsp"]
+    url: str = Field(pattern=r"^rtsps?://", repr=False, description="rtsp://… or rtsps://…")
+    transport: Literal["tcp", "udp"] = Field(default="tcp", description="'tcp' or 'udp'")
+
+
+class ScreenSource(_Model):
+    """An X11 screen or a part of it."""
+
+    kind: Literal["screen"]
+    display: str = Field(default=":0.0", pattern=r"^[\w.-]*:\d+(\.\d+)?$", description="an X display, ':0.0'")
+    x: int = Field(default=0, ge=0, description="pixels from the left, ≥ 0")
+    y: int = Field(default=0, ge=0, description="pixels from the top, ≥ 0")
+
+
+SourceConfig = Annotated[
+    ClipSource | TestcardSource | FileSource | V4l2Source | RtspSource | ScreenSource,
+    Field(discriminator="kind"),
+]
+
+
+class FeedConfig(_Model):
+    """One picture (and possibly its sound), published under one name."""
+
+    name: str = Field(pattern=NAME_PATTERN, description="lower-case letters, digits and '-', at most 64")
+    source: SourceConfig = Field(
+        description="a table with kind = 'clip', 'testcard', 'file', 'v4l2', 'rtsp' or 'screen'"
+    )
+    width: int = Field(
+        default=1920, ge=64, le=3840, multiple_of=2, description="an even number of pixels, 64–3840"
+    )
+    height: int = Field(
+        default=1080, ge=64, le=2160, multiple_of=2, description="an even number of pixels, 64–2160"
+    )
+    fps: int = Field(default=30, ge=1, le=60, description="frames per second, 1–60")
+    bitrate_bps: int = Field(
+        default=DEFAULT_BITRATE_BPS, ge=100_000, le=50_000_000, description="bits per second, 100000–50000000"
+    )
+    profile: Profile = Field(default="ultrasound", description=", ".join(map(repr, PROFILES)))
+    encoder: EncoderChoice = Field(
+        default="auto", description="'auto', 'h264_nvenc', 'h264_qsv', 'h264_v4l2m2m' or 'libx264'"
+    )
+    audio: Literal["none", "tone"] = Field(default="none", description="'none' or 'tone'")
+
+    @property
+    def ceiling_bps(self) -> int:
+        """The most this feed's encoder may ever be asked for."""
+        return max(self.bitrate_bps, PROFILES[self.profile].ceiling_bps)
+
+
+class EdgeConfig(_Model):
+    """The whole file. Relative paths are relative to the file's directory after `load_config`."""
+
+    server: str = Field(pattern=r"^https?://[^/?#@]+/?$", description="http://HOST:PORT or https://HOST")
+    room: str = Field(pattern=NAME_PATTERN, description="lower-case letters, digits and '-', at most 64")
+    token_file: Path = Field(description="a file that holds the device's token and nothing else")
+    feeds: list[FeedConfig] = Field(min_length=1, max_length=16, description="1–16 [[feeds]] tables")
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> Self:
+        names = [feed.name for feed in self.feeds]
+        if len(set(names)) != len(names):
+            raise ValueError("every feed needs its own name")
+        return self
+
+    @property
+    def base_url(self) -> str:
+        """The server without a trailing slash."""
+        return self.server.rstrip("/")
+
+    def read_token(self) -> str:
+        """The bearer token, read anew each time so that a renewed one is picked up.
+
+        Raises `ConfigError` when the file cannot be read or is empty.
+        """
+        try:
+            token = self.token_file.read_text(encoding="ascii").strip()
+        except (OSError, UnicodeDecodeError):
+            raise ConfigError(f"token_file: {self.token_file}: cannot be read as a token") from None
+        if not token or any(character.isspace() for character in token):
+            raise ConfigError(f"token_file: {self.token_file}: must hold exactly one token")
+        return token
+
+
+def load_config(path: Path) -> EdgeConfig:
+    """Read and check edge.toml. Raises `ConfigError` with the file, every wrong key, and what is allowed."""
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}") from None
+    return parse_config(values, place=path)
+
+
+def parse_config(values: dict[str, Any], place: Path) -> EdgeConfig:
+    """Check already parsed TOML; `place` names it in errors and is where relative paths start."""
+    try:
+        config = EdgeConfig.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError("; ".join(f"{place}: {_explain(detail)}" for detail in error.errors())) from None
+    return _with_absolute_paths(config, place.absolute().parent)
+
+
+def _with_absolute_paths(config: EdgeConfig, base: Path) -> EdgeConfig:
+    feeds = [feed.model_copy(update={"source": _absolute_source(feed.source, base)}) for feed in config.feeds]
+    return config.model_copy(
+        update={"token_file": base / config.token_file.expanduser(), "feeds": feeds},
+    )
+
+
+def _absolute_source(source: SourceConfig, base: Path) -> SourceConfig:
+    if isinstance(source, ClipSource | FileSource) and source.path is not None:
+        return source.model_copy(update={"path": base / source.path.expanduser()})
+    return source
+
+
+def _explain(detail: ErrorDetails) -> str:
+    """One validation error as `key: what is wrong; allowed: …`."""
+    loc = detail["loc"]
+    key, models = _locate(loc)
+    if detail["type"] == "extra_forbidden":
+        fields, name = models[-1].model_fields, str(loc[-1])
+        near = difflib.get_close_matches(name, fields, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        return f"{key}: unknown key; {hint}allowed: {', '.join(fields)}"
+    message = "missing" if detail["type"] == "missing" else detail["msg"].removeprefix("Value error, ")
+    allowed = _allowed(loc, models)
+    return f"{key}: {message}; allowed: {allowed}" if allowed else f"{key}: {message}"
+
+
+def _locate(loc: Iterable[int | str]) -> tuple[str, list[type[_Model]]]:
+    """Location → (`feeds[0].fps`, the models walked through). A union's tag is not part of the key."""
+    key, models = "", list[type[_Model]]([EdgeConfig])
+    for part in loc:
+        if isinstance(part, int):
+            key += f"[{part}]"
+        elif key.endswith("source") and part in _SOURCES:
+            models.append(_SOURCES[part])
+        else:
+            key += f".{part}" if key else part
+            if part == "feeds":
+                models.append(FeedConfig)
+    return key or "feeds", models
+
+
+def _allowed(loc: tuple[int | str, ...], models: list[type[_Model]]) -> str:
+    for part in reversed(loc):
+        for model in reversed(models):
+            field = model.model_fields.get(str(part))
+            if field is not None:
+                return field.description or ""
+    return ""
+
+
+_SOURCES: Final[dict[int | str, type[_Model]]] = {
+    "clip": ClipSource,
+    "testcard": TestcardSource,
+    "file": FileSource,
+    "v4l2": V4l2Source,
+    "rtsp": RtspSource,
+    "screen": ScreenSource,
+}
