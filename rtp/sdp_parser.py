@@ -1,4 +1,4 @@
-"""SDP text → `Session`. A fault is a `ProtocolError` that names the line; sizes are bounded before any work."""
+"""SDP text → `Session`. A fault is a `ProtocolError` naming the line; sizes are bounded before any work."""
 
 from __future__ import annotations
 
