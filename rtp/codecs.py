@@ -1,4 +1,4 @@
-"""Which codecs we relay, and when two payload types can carry the same stream (RFC 6184 §8.1, RFC 9628 §7)."""
+"""Which codecs we relay, and when two payload types can carry one stream (RFC 6184 §8.1, RFC 9628 §7)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Offers and answers of the end that sends: the server to subscribers and viewers, an edge agent to the server."""
+"""Offers of the end that sends (server to subscribers, edge agent to server) and the answers to them."""
 
 from __future__ import annotations
 
@@ -61,9 +61,10 @@ def offer_subscribe(
 ) -> Session:
     """The server's offer of `tracks`, sendonly. m-lines of `previous` keep place, mid, payload types.
 
-    A track keeps its m-line as long as its SSRC is wanted; an m-line left over turns inactive and is given to a
-    later track of the same kind and codec (with another SSRC). H.264 of another profile than constrained baseline
-    is also offered as that: some browsers list fewer profiles than they decode. `track_mids` tells what went where.
+    A track keeps its m-line while its SSRC is wanted; an m-line left over turns inactive and is given to a
+    later track of the same kind and codec (with another SSRC). H.264 of other profiles than constrained
+    baseline is offered as that too: some browsers list fewer profiles than they decode. `track_mids` tells
+    what went where.
     """
     return _offer_sending(previous, local, tracks, version, h264_fallback=True)
 
