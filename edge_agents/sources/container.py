@@ -91,7 +91,8 @@ class ContainerSource:
         arguments: dict[str, Any] = {"options": spec.options, "timeout": (OPEN_TIMEOUT_S, READ_TIMEOUT_S)}
         if spec.format:
             arguments["format"] = spec.format
-        return av.open(spec.url, "r", **arguments)
+        container: InputContainer = av.open(spec.url, "r", **arguments)
+        return container
 
     def _decode(self, container: InputContainer, stop: threading.Event) -> Iterator[CapturedFrame]:
         if not container.streams.video:
