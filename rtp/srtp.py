@@ -21,6 +21,7 @@ from rtp.srtp_keys import (
     dtls_exporter_bytes,
     keys_from_dtls,
 )
+from rtp.window import WINDOW, IndexWindow
 
 __all__ = [
     "MAX_RECEIVED_SSRCS",
@@ -36,8 +37,6 @@ __all__ = [
     "keys_from_dtls",
 ]
 
-WINDOW: Final = 2048
-"""How far behind the highest index a packet may come, sending and receiving."""
 MAX_RECEIVED_SSRCS: Final = 2048
 """SSRCs one peer may send with; only its authentic packets count. More are refused: forgetting one would let
 its packets be replayed."""
@@ -52,9 +51,7 @@ _unpack_seq_ssrc: Final = _SEQ_SSRC.unpack_from
 
 
 class NonceReuseError(TeleconsultError):
-    """We were about to use an SRTP index twice (or cannot tell): a bug in the numbering above. Nothing was
-    sealed.
-    """
+    """We were about to use an SRTP index twice (or cannot tell): a bug in the numbering above us."""
 
     code = "srtp_nonce_reuse"
 
@@ -65,88 +62,47 @@ class ReplayError(ProtocolError):
     code = "srtp_replay"
 
 
-class _Indices:
-    """Which indices of one SSRC have been used: all up to `top`, but for the holes of the last `WINDOW`.
-
-    In order, only `top` moves. Holes are a bit set over `base`, `base` + 1, …
-    """
-
-    __slots__ = ("base", "holes", "salted_ssrc", "top")
-
-    def __init__(self, first: int, salted_ssrc: int) -> None:
-        self.top = first
-        self.base = max(0, first - WINDOW)
-        self.holes = (1 << (first - self.base)) - 1
-        self.salted_ssrc = salted_ssrc
-
-    def is_free(self, index: int) -> bool:
-        if index > self.top:
-            return True
-        if index < self.base or index <= self.top - WINDOW:
-            return False
-        return bool(self.holes >> (index - self.base) & 1)
-
-    def take(self, index: int) -> None:
-        """Mark a free index as used."""
-        if index <= self.top:
-            self.holes &= ~(1 << (index - self.base))
-            return
-        if index > self.top + 1:
-            self._leave_hole(index)
-        self.top = index
-
-    def _leave_hole(self, index: int) -> None:
-        base = max(self.base, index - WINDOW)
-        self.holes >>= base - self.base
-        self.base = base
-        start = max(self.top + 1, base)
-        self.holes |= ((1 << (index - start)) - 1) << (start - base)
-
-
 class SrtpSender:
     """Seals RTP and RTCP with one direction's keys."""
 
-    __slots__ = ("_cipher", "_encrypt_gcm", "_rtcp_index", "_salt", "_streams", "profile")
+    __slots__ = ("_cipher", "_encrypt_gcm", "_gcm_salt", "_rtcp_index", "_windows", "profile")
 
     def __init__(self, keys: SrtpKeys) -> None:
         self.profile = keys.profile
         self._cipher = _make_cipher(keys)
         gcm = self._cipher if isinstance(self._cipher, GcmCipher) else None
         self._encrypt_gcm = gcm.rtp_encrypt if gcm else None
-        self._salt = gcm.rtp_salt if gcm else 0
-        self._streams: dict[int, _Indices] = {}
+        self._gcm_salt = gcm.rtp_salt if gcm else 0
+        self._windows: dict[int, IndexWindow] = {}
         self._rtcp_index = 0
 
     def seal(self, header: bytes, payload: bytes) -> bytes:
         """Header (with CSRCs and extension) and payload (with padding) → SRTP packet.
 
         The index is the nearest one to the highest used that has the header's sequence number. Raises
-        `NonceReuseError` when it was used before, is more than `WINDOW` old, or lies before the stream's
+        `NonceReuseError` when it was used before, is `WINDOW` or more old, or lies before the stream's
         beginning.
         """
         seq, ssrc = _unpack_seq_ssrc(header)
-        stream = self._streams.get(ssrc)
-        if stream is not None and (stream.top + 1) & 0xFFFF == seq:
-            index = stream.top + 1
-            stream.top = index
+        window = self._windows.get(ssrc)
+        if window is not None and (window.top + 1) & 0xFFFF == seq:
+            index = window.top = window.top + 1
         else:
-            stream, index = self._claim(ssrc, seq)
-        if self._encrypt_gcm is not None:
-            return header + self._encrypt_gcm(
-                (stream.salted_ssrc ^ index).to_bytes(12, "big"), payload, header
-            )
+            index = self._claim(window, ssrc, seq)
+        if self._encrypt_gcm is not None:  # one call less than encrypt_rtp: this line runs for every packet
+            nonce = (self._gcm_salt ^ ssrc << 48 ^ index).to_bytes(12, "big")
+            return header + self._encrypt_gcm(nonce, payload, header)
         return self._cipher.encrypt_rtp(header, payload, ssrc, index)
 
-    def _claim(self, ssrc: int, seq: int) -> tuple[_Indices, int]:
-        stream = self._streams.get(ssrc)
-        if stream is None:
-            stream = self._streams[ssrc] = _Indices(seq, self._salt ^ (ssrc << 48))
-            return stream, seq
-        index = stream.top + ((seq - stream.top + 0x8000) & 0xFFFF) - 0x8000
-        if not 0 <= index <= _MAX_INDEX or not stream.is_free(index):
+    def _claim(self, window: IndexWindow | None, ssrc: int, seq: int) -> int:
+        if window is None:
+            self._windows[ssrc] = IndexWindow(seq)
+            return seq
+        index = window.nearest(seq)
+        if index > _MAX_INDEX or not window.is_free(index):
             raise NonceReuseError(f"SRTP sequence number {seq} was used before or is too old to tell")
-        stream.take(index)
-        return stream, index
+        window.take(index)
+        return index
 
     def seal_rtcp(self, compound: bytes) -> bytes:
         """Compound RTCP packet → SRTCP packet. Raises `ValueError` when it has no sender SSRC."""
@@ -160,22 +116,21 @@ class SrtpSender:
 
 
 class SrtpReceiver:
-    """Opens RTP and RTCP with one direction's keys. Every refusal is a `ProtocolError` and leaves no trace.
-    """
+    """Opens RTP and RTCP with one direction's keys. A refusal is a `ProtocolError` and leaves no trace."""
 
-    __slots__ = ("_cipher", "_rtcp_streams", "_streams", "_tag_bytes", "profile")
+    __slots__ = ("_cipher", "_rtcp_windows", "_tag_bytes", "_windows", "profile")
 
     def __init__(self, keys: SrtpKeys) -> None:
         self.profile = keys.profile
         self._cipher = _make_cipher(keys)
         self._tag_bytes = self._cipher.rtp_tag_bytes
-        self._streams: dict[int, _Indices] = {}
-        self._rtcp_streams: dict[int, _Indices] = {}
+        self._windows: dict[int, IndexWindow] = {}
+        self._rtcp_windows: dict[int, IndexWindow] = {}
 
     def highest_index(self, ssrc: int, *, rtcp: bool = False) -> int | None:
         """The newest index opened of one SSRC (ROC‖SEQ, or the SRTCP index); None when nothing was."""
-        stream = (self._rtcp_streams if rtcp else self._streams).get(ssrc)
-        return None if stream is None else stream.top
+        window = (self._rtcp_windows if rtcp else self._windows).get(ssrc)
+        return None if window is None else window.top
 
     def open(self, datagram: bytes) -> bytes:
         """SRTP packet → plaintext RTP packet.
@@ -198,19 +153,20 @@ class SrtpReceiver:
             raise ProtocolError("SRTP packet has no room for its tag")
         header = datagram[:length]
         seq, ssrc = _unpack_seq_ssrc(header)
-        stream = self._streams.get(ssrc)
-        if stream is None:
+        window = self._windows.get(ssrc)
+        if window is None:
             return header, self._open_first(header, datagram[length:], ssrc, seq)
-        top = stream.top
-        index = top + ((seq - top + 0x8000) & 0xFFFF) - 0x8000
-        if index != top + 1 and (not 0 <= index <= _MAX_INDEX or not stream.is_free(index)):
-            raise ReplayError("SRTP packet was received before or is too old")
+        index = window.top + 1
+        if index & 0xFFFF != seq:
+            index = window.nearest(seq)
+            if index > _MAX_INDEX or not window.is_free(index):
+                raise ReplayError("SRTP packet was received before or is too old")
         body = self._cipher.decrypt_rtp(header, datagram[length:], ssrc, index)
-        stream.take(index)
+        window.take(index)
         return header, body
 
     def _open_first(self, header: bytes, sealed: bytes, ssrc: int, seq: int) -> bytes:
-        if len(self._streams) >= MAX_RECEIVED_SSRCS:
+        if len(self._windows) >= MAX_RECEIVED_SSRCS:
             raise ProtocolError("peer uses too many SSRCs")
         index = seq
         try:
@@ -220,7 +176,7 @@ class SrtpReceiver:
                 raise
             index += 0x10000
             body = self._cipher.decrypt_rtp(header, sealed, ssrc, index)
-        self._streams[ssrc] = _Indices(index, 0)
+        self._windows[ssrc] = IndexWindow(index)
         return body
 
     def open_rtcp(self, datagram: bytes) -> bytes:
@@ -232,16 +188,16 @@ class SrtpReceiver:
             raise ProtocolError("SRTCP packet is not encrypted")
         index = word & _MAX_RTCP_INDEX
         ssrc = int.from_bytes(datagram[4:8], "big")
-        stream = self._rtcp_streams.get(ssrc)
-        if stream is None and len(self._rtcp_streams) >= MAX_RECEIVED_SSRCS:
+        window = self._rtcp_windows.get(ssrc)
+        if window is None and len(self._rtcp_windows) >= MAX_RECEIVED_SSRCS:
             raise ProtocolError("peer uses too many SSRCs")
-        if stream is not None and not stream.is_free(index):
+        if window is not None and not window.is_free(index):
             raise ReplayError("SRTCP packet was received before or is too old")
         compound = self._cipher.decrypt_rtcp(datagram, ssrc, index)
-        if stream is None:
-            self._rtcp_streams[ssrc] = _Indices(index, 0)
+        if window is None:
+            self._rtcp_windows[ssrc] = IndexWindow(index)
         else:
-            stream.take(index)
+            window.take(index)
         return compound
 
 
