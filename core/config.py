@@ -25,8 +25,14 @@ from pydantic_settings import (
 from core.errors import ConfigError
 
 ENV_PREFIX: Final = "TELECONSULT_"
-FOREIGN_ENV_PREFIXES: Final = ("TELECONSULT_EDGE_", "TELECONSULT_TEST_", "TELECONSULT_BENCH_")
-"""Variables of the edge agent, the tests and the benchmarks: not settings of the service."""
+FOREIGN_ENV_PREFIXES: Final = (
+    "TELECONSULT_EDGE_",
+    "TELECONSULT_TEST_",
+    "TELECONSULT_BENCH_",
+    "TELECONSULT_PARENT",
+    "TELECONSULT_URL",
+)
+"""Variables of the edge agent, tests, benchmarks, supervisor and web development: not settings."""
 DEFAULT_HTTP_PORT: Final = 8080
 DEFAULT_UDP_PORT: Final = 8443
 

@@ -28,7 +28,7 @@ _URL_PASSWORD: Final = re.compile(r"(://[^/\s:@]*:)[^/\s@]+@")
 _AGE_SECRET: Final = re.compile(r"AGE-SECRET-KEY-1[0-9A-Z]+")
 
 
-def configure_logging(level: str, role: str) -> None:
+def configure_logging(level: str, role: str = "service") -> None:
     """Send structlog's and the standard library's loggers through one redacting chain, marked with `role`."""
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
