@@ -1,0 +1,75 @@
+"""What a transport and its owner promise each other (docs/design.md, "transport/")."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+from typing import Literal, Protocol
+from zlib import crc32
+
+from rtp.packet import RtpPacket
+from rtp.sdp import Candidate, Fingerprint, IceParameters
+from rtp.srtp import SrtpSender
+
+TransportState = Literal["connecting", "connected", "silent", "closed"]
+"""silent: nothing authentic heard for some time, still kept. closed: gone for good."""
+DtlsRole = Literal["client", "server"]
+
+__all__ = [
+    "Candidate",
+    "DtlsRole",
+    "Fingerprint",
+    "IceParameters",
+    "MediaTransport",
+    "TransportSink",
+    "TransportState",
+    "host_candidate",
+    "is_loopback",
+]
+
+
+def host_candidate(address: str, port: int, *, preference: int = 65535) -> Candidate:
+    """A UDP host candidate with RFC 8445 §5.1.2.1's priority; `preference` (16 bits) orders our addresses."""
+    foundation = str(crc32(address.encode()))
+    return Candidate(foundation, 1, "udp", (126 << 24) | (preference << 8) | 255, address, port, "host")
+
+
+def is_loopback(candidate: Candidate) -> bool:
+    """True for 127.0.0.0/8 and ::1; False for host names."""
+    return candidate.is_ip and ipaddress.ip_address(candidate.address).is_loopback
+
+
+class TransportSink(Protocol):
+    """What a transport's owner implements. Called on the event loop; must not block."""
+
+    def rtp_received(self, packet: RtpPacket) -> None: ...
+
+    def rtcp_received(self, compound: bytes, arrival_ns: int) -> None:
+        """`compound` is authenticated plaintext."""
+
+    def state_changed(self, state: TransportState) -> None: ...
+
+
+class MediaTransport(Protocol):
+    """What both ends offer. Outgoing RTP: `sealer.seal(header, payload)`, collected, then `send(list)`."""
+
+    sealer: SrtpSender | None
+    """None until DTLS is done."""
+
+    @property
+    def state(self) -> TransportState: ...
+
+    @property
+    def close_reason(self) -> str: ...
+
+    @property
+    def rtt_ns(self) -> int | None: ...
+
+    @property
+    def srtp_profile(self) -> str | None: ...
+
+    def send(self, datagrams: Sequence[bytes]) -> None:
+        """Send sealed packets in order; runs of one size go out in one call. Never blocks; drops are counted."""
+
+    def send_rtcp(self, compound: bytes) -> None:
+        """Seal and send one compound RTCP packet. Nothing happens before DTLS is done."""

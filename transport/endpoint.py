@@ -1,0 +1,285 @@
+"""The server's media endpoint: one UDP port, many transports, and everybody else's datagrams."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from core.clock import Clock
+from core.errors import Conflict, ProtocolError, Unavailable
+from rtp.sdp import Candidate
+from rtp.srtp import SrtpProfile
+from transport.addresses import host_addresses, plain_address
+from transport.api import TransportSink, host_candidate
+from transport.dtls import ALL_PROFILES, new_certificate
+from transport.ice_lite import Check
+from transport.liveness import LivenessLimits
+from transport.media import media_ssrc
+from transport.server import Path, ServerTransport
+from transport.stun import (
+    BAD_REQUEST,
+    UNAUTHENTICATED,
+    error_response,
+    parse_stun,
+    peek_request,
+)
+from transport.token_bucket import TokenBucket
+from transport.udp import Address, Local, UdpPort
+
+TICK_S: Final = 0.25
+MAX_HALF_OPEN: Final = 1_000
+ERROR_REPLIES_PER_S: Final = 50.0
+"""STUN error replies to addresses that have not passed a check, per endpoint."""
+ROAMING_ATTEMPTS_PER_S: Final = 200.0
+"""Packets from unknown addresses that may cost a decryption, per endpoint."""
+MAX_TRANSPORTS_PER_SSRC: Final = 4
+MIN_STRANGER_BYTES: Final = 20
+"""A STUN header; everything authentic is longer."""
+
+
+@dataclass(slots=True)
+class EndpointCounters:
+    """`strangers`: datagrams dropped before any cryptography. `refused`: STUN errors sent. `roamed`: flows
+    moved.
+    """
+
+    strangers: int = 0
+    refused: int = 0
+    roamed: int = 0
+    malformed_stun: int = 0
+
+
+class MediaEndpoint:
+    """Open it with `MediaEndpoint.open`; all calls belong to the event loop it was opened on.
+
+    `on_batch_end` runs after every drained socket batch: routers flush there.
+    """
+
+    def __init__(self, clock: Clock, profiles: Sequence[SrtpProfile], limits: LivenessLimits) -> None:
+        self.clock = clock
+        self.profiles = profiles
+        self.certificate = new_certificate()
+        self.counters = EndpointCounters()
+        self.candidates: list[Candidate] = []
+        self.port: UdpPort
+        self._limits = limits
+        self._transports: dict[str, ServerTransport] = {}
+        self._by_ufrag: dict[str, ServerTransport] = {}
+        self._by_ssrc: dict[int, tuple[ServerTransport, ...]] = {}
+        self._paths: dict[Address, Path] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        now_ns = clock.monotonic_ns()
+        self._error_budget = TokenBucket(ERROR_REPLIES_PER_S, ERROR_REPLIES_PER_S, now_ns)
+        self._roaming_budget = TokenBucket(ROAMING_ATTEMPTS_PER_S, ROAMING_ATTEMPTS_PER_S, now_ns)
+
+    @classmethod
+    async def open(
+        cls,
+        host: str,
+        port: int,
+        *,
+        announce: Sequence[tuple[str, int]] = (),
+        clock: Clock,
+        profiles: Sequence[SrtpProfile] = ALL_PROFILES,
+        limits: LivenessLimits | None = None,
+    ) -> MediaEndpoint:
+        """Bind `host`:`port` (0: any) and start reading.
+
+        `announce`: the (address, port) pairs peers shall be told, where they differ from the machine's own
+        (NAT, port mapping). `profiles`: what is acceptable, best first. Raises `OSError` when the port is
+        taken.
+        """
+        endpoint = cls(clock, profiles, limits or LivenessLimits())
+        endpoint.port = UdpPort.bind(host, port, endpoint._received, clock)
+        bound = endpoint.port.address[1]
+        pairs = announce or [(address, bound) for address in host_addresses(host)]
+        endpoint.candidates = [
+            host_candidate(address, number, preference=65535 - index)
+            for index, (address, number) in enumerate(pairs)
+        ]
+        endpoint.port.start()
+        endpoint._tick()
+        return endpoint
+
+    @property
+    def on_batch_end(self) -> Callable[[], None]:
+        return self.port.on_batch_end
+
+    @on_batch_end.setter
+    def on_batch_end(self, flush: Callable[[], None]) -> None:
+        self.port.on_batch_end = flush
+
+    @property
+    def transports(self) -> Sequence[ServerTransport]:
+        """Those that are not closed."""
+        return tuple(self._transports.values())
+
+    def create_transport(self, transport_id: str, sink: TransportSink) -> ServerTransport:
+        """A transport that waits for its peer's checks.
+
+        Raises `Conflict` for an id in use, `Unavailable` when too many peers are half-way in.
+        """
+        if transport_id in self._transports:
+            raise Conflict(f"transport {transport_id} exists")
+        half_open = sum(transport.state == "connecting" for transport in self._transports.values())
+        if half_open >= MAX_HALF_OPEN:
+            raise Unavailable("too many connections are being set up; try again in some seconds")
+        transport = ServerTransport(transport_id, sink, self, self._limits)
+        self._transports[transport_id] = transport
+        self.register_ufrags(transport)
+        return transport
+
+    async def close(self) -> None:
+        """Say goodbye to every peer, then give the port back."""
+        if self._timer is not None:
+            self._timer.cancel()
+        for transport in self.transports:
+            transport.close("shutdown")
+        while self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.port.close()
+
+    # receiving
+
+    def _received(self, datagrams: Sequence[bytes], address: Address, local: Local, arrival_ns: int) -> None:
+        path = self._paths.get(address)
+        if path is not None:
+            path.transport.received(path, datagrams, local, arrival_ns)
+            return
+        for datagram in datagrams:
+            self._stranger(datagram, address, local, arrival_ns)
+
+    def _stranger(self, datagram: bytes, address: Address, local: Local, arrival_ns: int) -> None:
+        """A datagram from an unknown address: a check, media that moved here, or nothing we look at."""
+        path = self._paths.get(address)  # one of the same batch may have made it known
+        if path is not None:
+            path.transport.received(path, (datagram,), local, arrival_ns)
+            return
+        if len(datagram) >= MIN_STRANGER_BYTES:
+            first = datagram[0]
+            if 128 <= first <= 191 and self._roam(datagram, address, local, arrival_ns):
+                return
+            if first <= 3:
+                self.stun_received(datagram, address, local, None)
+                return
+        self.counters.strangers += 1
+
+    def _roam(self, datagram: bytes, address: Address, local: Local, arrival_ns: int) -> bool:
+        candidates = self._by_ssrc.get(media_ssrc(datagram))
+        if candidates is None or not self._roaming_budget.take(self.clock.monotonic_ns()):
+            return False
+        for transport in candidates:
+            if transport.roam(datagram, address, local, arrival_ns):
+                self.counters.roamed += 1
+                return True
+        return False
+
+    def stun_received(self, datagram: bytes, address: Address, local: Local, path: Path | None) -> None:
+        """A STUN datagram from anywhere; `path`: when the address is known."""
+        names = peek_request(datagram)
+        if names is None:
+            return
+        validated = path is not None and path.validated
+        transport = self._by_ufrag.get(names[0])
+        now_ns = self.clock.monotonic_ns()
+        if transport is None:
+            code = UNAUTHENTICATED if names[0] else BAD_REQUEST
+            if validated or self._error_budget.take(now_ns):
+                self._refuse(error_response(datagram[8:20], code), address, local)
+        elif validated or transport.check_budget.take(now_ns):
+            self._check(transport, datagram, names, address, local, validated)
+
+    def _check(
+        self,
+        transport: ServerTransport,
+        datagram: bytes,
+        names: tuple[str, str],
+        address: Address,
+        local: Local,
+        validated: bool,
+    ) -> None:
+        try:
+            message = parse_stun(datagram)
+        except ProtocolError:
+            self.counters.malformed_stun += 1
+            return
+        now_ns = self.clock.monotonic_ns()
+        result = transport.agent.check(Check(message, *names, address, plain_address(address)), now_ns)
+        if result.accepted:
+            self.port.send((result.reply,), address, local)
+            transport.checked(address, local, result)
+        elif validated or self._error_budget.take(now_ns):
+            self._refuse(result.reply, address, local)
+
+    def _refuse(self, reply: bytes, address: Address, local: Local) -> None:
+        self.counters.refused += 1
+        self.port.send((reply,), address, local)
+
+    # for transports (server.TransportHost)
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run `work` to its end; `close` waits for it."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def register_ufrags(self, transport: ServerTransport) -> None:
+        """Answer checks for the transport's ufrags, and for no others of it."""
+        self._forget_ufrags(transport)
+        for ufrag in transport.agent.ufrags:
+            self._by_ufrag[ufrag] = transport
+
+    def register_ssrc(self, ssrc: int, transport: ServerTransport) -> None:
+        """`transport` sends authentic packets of `ssrc`."""
+        known = self._by_ssrc.get(ssrc, ())
+        if transport not in known and len(known) < MAX_TRANSPORTS_PER_SSRC:
+            self._by_ssrc[ssrc] = (*known, transport)
+
+    def path_of(self, address: Address) -> Path | None:
+        return self._paths.get(address)
+
+    def add_path(self, path: Path) -> None:
+        """The address is this transport's from now on."""
+        self.remove_path(path.address)
+        self._paths[path.address] = path
+
+    def remove_path(self, address: Address) -> None:
+        path = self._paths.pop(address, None)
+        if path is not None:
+            path.transport.path_lost(path)
+
+    def forget(self, transport: ServerTransport) -> None:
+        """Nothing that arrives reaches a closed transport."""
+        self._transports.pop(transport.id, None)
+        self._forget_ufrags(transport)
+        for address in [address for address, path in self._paths.items() if path.transport is transport]:
+            del self._paths[address]
+        for ssrc, known in list(self._by_ssrc.items()):
+            if transport in known:
+                self._forget_ssrc(ssrc, transport)
+
+    def _forget_ssrc(self, ssrc: int, transport: ServerTransport) -> None:
+        left = tuple(other for other in self._by_ssrc[ssrc] if other is not transport)
+        if left:
+            self._by_ssrc[ssrc] = left
+        else:
+            del self._by_ssrc[ssrc]
+
+    def _forget_ufrags(self, transport: ServerTransport) -> None:
+        for ufrag in [ufrag for ufrag, owner in self._by_ufrag.items() if owner is transport]:
+            del self._by_ufrag[ufrag]
+
+    # time
+
+    def _tick(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(TICK_S, self._tick)
+        self.expire()
+
+    def expire(self) -> None:
+        """Apply the clock to every transport: deadlines, silence, paths that were never validated."""
+        now_ns = self.clock.monotonic_ns()
+        for transport in self.transports:
+            transport.tick(now_ns)

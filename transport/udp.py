@@ -1,0 +1,296 @@
+"""One UDP socket with batched system calls: UDP_GRO in, UDP_SEGMENT out, kernel receive stamps, reply
+addresses.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import ipaddress
+import socket
+import struct
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+import structlog
+
+from core.clock import NS_PER_S, Clock
+from transport.segmentation import MAX_RUN_BYTES, runs
+
+SOL_UDP: Final = 17
+UDP_SEGMENT: Final = 103
+UDP_GRO: Final = 104
+IP_PKTINFO: Final = 8
+IP_MTU_DISCOVER: Final = 10
+IP_PMTUDISC_DONT: Final = 0
+IPV6_RECVPKTINFO: Final = 49
+IPV6_PKTINFO: Final = 50
+SO_TIMESTAMPNS: Final = 35
+
+SOCKET_BUFFER_BYTES: Final = 4 << 20
+RECEIVE_BYTES: Final = 1 << 16
+ANCILLARY_BYTES: Final = 256
+CALLS_PER_DRAIN: Final = 64
+"""After so many receive calls the event loop gets its turn (with UDP_GRO each may bring dozens of datagrams).
+"""
+MAX_DESTINATIONS_REMEMBERED: Final = 4096
+
+_SEGMENT_ERRORS: Final = frozenset({errno.EINVAL, errno.EMSGSIZE, errno.EIO, errno.EOPNOTSUPP})
+_FULL_ERRORS: Final = frozenset({errno.EAGAIN, errno.ENOBUFS, errno.ENOMEM})
+
+Address: TypeAlias = tuple[Any, ...]
+"""A socket address as the kernel gave it: (host, port) or (host, port, flow, scope)."""
+Local: TypeAlias = tuple[int, int, bytes] | None
+"""The control message that makes a reply leave from the address its request came to; None: the socket's own.
+"""
+Receiver: TypeAlias = Callable[[Sequence[bytes], Address, Local, int], None]
+"""(datagrams, source, where they came to, Unix ns of arrival): all of one call share source and destination.
+"""
+
+_log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class UdpCounters:
+    """Since start. `dropped_full`: the send buffer had no room. `send_errors`: anything else (no route,
+    refused).
+    """
+
+    datagrams_in: int = 0
+    datagrams_out: int = 0
+    calls_in: int = 0
+    calls_out: int = 0
+    dropped_full: int = 0
+    send_errors: int = 0
+    receive_errors: int = 0
+    segment_fallbacks: int = 0
+
+
+class UdpPort:
+    """A bound, non-blocking UDP socket read by the running event loop.
+
+    `receiver` gets datagrams as they are drained; `on_batch_end` runs once after each drain. Neither may
+    end the reader by raising: what escapes them is logged and counted.
+    """
+
+    def __init__(self, sock: socket.socket, receiver: Receiver, clock: Clock) -> None:
+        self.counters = UdpCounters()
+        self.address: Address = sock.getsockname()
+        self.is_ipv6 = sock.family == socket.AF_INET6
+        self.is_wildcard = ipaddress.ip_address(self.address[0]).is_unspecified
+        self.on_batch_end: Callable[[], None] = _nothing
+        self._socket = sock
+        self._receiver = receiver
+        self._clock = clock
+        self._buffer = bytearray(RECEIVE_BYTES)
+        self._view = memoryview(self._buffer)
+        self._locals: dict[bytes, Local] = {}
+        self._max_segment: dict[Address, int] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.can_segment = _can_segment(sock)
+        self.coalesces = _enable_receive_options(sock)
+
+    @classmethod
+    def bind(cls, host: str, port: int, receiver: Receiver, clock: Clock) -> UdpPort:
+        """Open a socket on `host` (an IP address; `::` serves IPv4 too). Raises `OSError` when it cannot be
+        had.
+        """
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        sock = socket.socket(family, socket.SOCK_DGRAM)
+        try:
+            _prepare(sock, wildcard=ipaddress.ip_address(host).is_unspecified)
+            sock.bind((host, port))
+            return cls(sock, receiver, clock)
+        except BaseException:
+            sock.close()
+            raise
+
+    def start(self) -> None:
+        """Read from now on, on the running event loop."""
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(self._socket.fileno(), self._drain)
+
+    def close(self) -> None:
+        """Stop reading and give the port back. Safe to call twice."""
+        if self._loop is not None:
+            self._loop.remove_reader(self._socket.fileno())
+            self._loop = None
+        self._socket.close()
+
+    # receiving
+
+    def _drain(self) -> None:
+        try:
+            for _ in range(CALLS_PER_DRAIN):
+                if not self._receive_once():
+                    break
+        finally:
+            self._guarded(self.on_batch_end)
+
+    def _receive_once(self) -> bool:
+        """One receive call; False when nothing more is waiting."""
+        try:
+            size, ancillary, _, address = self._socket.recvmsg_into([self._buffer], ANCILLARY_BYTES)
+        except (BlockingIOError, InterruptedError):
+            return False
+        except OSError:  # an ICMP error of an earlier send, reported here: it concerns one peer, not the port
+            self.counters.receive_errors += 1
+            return self._loop is not None
+        segment, local, arrival_ns = self._ancillary(ancillary)
+        datagrams = self._cut(size, segment or size)
+        self.counters.calls_in += 1
+        self.counters.datagrams_in += len(datagrams)
+        self._guarded(self._receiver, datagrams, address, local, arrival_ns or self._clock.unix_ns())
+        return self._loop is not None
+
+    def _cut(self, size: int, segment: int) -> list[bytes]:
+        view = self._view
+        if size <= segment:
+            return [bytes(view[:size])]
+        return [bytes(view[start : min(start + segment, size)]) for start in range(0, size, segment)]
+
+    def _ancillary(self, messages: Sequence[tuple[int, int, bytes]]) -> tuple[int, Local, int]:
+        segment, arrival_ns = 0, 0
+        local: Local = None
+        for level, kind, data in messages:
+            if level == socket.SOL_SOCKET and kind == SO_TIMESTAMPNS:
+                seconds, nanoseconds = _TIMESPEC.unpack_from(data)
+                arrival_ns = seconds * NS_PER_S + nanoseconds
+            elif level == SOL_UDP and kind == UDP_GRO:
+                (segment,) = _INT.unpack_from(data)
+            elif kind in (IP_PKTINFO, IPV6_PKTINFO):
+                local = self._locals.get(data) or self._remember_local(level, kind, data)
+        return segment, local, arrival_ns
+
+    def _remember_local(self, level: int, kind: int, data: bytes) -> Local:
+        if len(self._locals) >= MAX_DESTINATIONS_REMEMBERED:
+            self._locals.clear()
+        local = self._locals[data] = _reply_from(level, kind, data)
+        return local
+
+    def _guarded(self, call: Callable[..., None], *arguments: Any) -> None:
+        try:
+            call(*arguments)
+        except Exception:
+            _log.exception("datagram_handler_failed", port=self.address[1])
+
+    # sending
+
+    def send(self, datagrams: Sequence[bytes], address: Address, local: Local = None) -> None:
+        """Send in order. Never blocks and never raises for what one destination or a full buffer does."""
+        if self._loop is None:
+            return
+        if not self.can_segment or len(datagrams) == 1:
+            self._send_plain(datagrams, address, local)
+            return
+        limit = self._max_segment.get(address, MAX_RUN_BYTES)
+        for start, end in runs(datagrams, limit):
+            if end - start == 1:
+                self._send_plain(datagrams[start:end], address, local)
+            else:
+                self._send_run(datagrams[start:end], address, local)
+
+    def _send_run(self, run: Sequence[bytes], address: Address, local: Local) -> None:
+        ancillary = [(SOL_UDP, UDP_SEGMENT, _UINT16.pack(len(run[0])))]
+        if local is not None:
+            ancillary.append(local)
+        try:
+            self._socket.sendmsg(run, ancillary, 0, address)
+        except OSError as error:
+            if error.errno in _SEGMENT_ERRORS:
+                self._fall_back(run, address, local)
+            else:
+                self._count_error(error, len(run))
+        else:
+            self.counters.calls_out += 1
+            self.counters.datagrams_out += len(run)
+
+    def _fall_back(self, run: Sequence[bytes], address: Address, local: Local) -> None:
+        """Plain sends; when they work, segments of this size are not tried again towards `address`."""
+        self.counters.segment_fallbacks += 1
+        if self._send_plain(run, address, local):
+            if len(self._max_segment) >= MAX_DESTINATIONS_REMEMBERED:
+                self._max_segment.clear()
+            self._max_segment[address] = len(run[0]) - 1
+
+    def _send_plain(self, datagrams: Sequence[bytes], address: Address, local: Local) -> int:
+        """Number of datagrams the kernel took."""
+        taken = 0
+        for datagram in datagrams:
+            try:
+                if local is None:
+                    self._socket.sendto(datagram, address)
+                else:
+                    self._socket.sendmsg([datagram], [local], 0, address)
+                taken += 1
+            except OSError as error:
+                self._count_error(error, 1)
+        self.counters.calls_out += taken
+        self.counters.datagrams_out += taken
+        return taken
+
+    def _count_error(self, error: OSError, datagrams: int) -> None:
+        if error.errno in _FULL_ERRORS:
+            self.counters.dropped_full += datagrams
+        else:
+            self.counters.send_errors += datagrams
+
+
+_TIMESPEC: Final = struct.Struct("@ll")
+_INT: Final = struct.Struct("@i")
+_UINT16: Final = struct.Struct("@H")
+
+
+def _nothing() -> None:
+    """Default of `on_batch_end`."""
+
+
+def _prepare(sock: socket.socket, *, wildcard: bool) -> None:
+    """Buffers, no path-MTU games, and (for a wildcard) which local address a datagram came to."""
+    sock.setblocking(False)
+    for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
+        sock.setsockopt(socket.SOL_SOCKET, option, SOCKET_BUFFER_BYTES)
+    if sock.family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, not wildcard)
+    with contextlib.suppress(
+        OSError
+    ):  # media packets are small; where they are not, fragments beat a black hole
+        sock.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT)
+    if wildcard and sock.family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVPKTINFO, 1)
+    elif wildcard:
+        sock.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
+
+
+def _enable_receive_options(sock: socket.socket) -> bool:
+    """Ask for kernel stamps and coalescing; True when the kernel coalesces."""
+    with contextlib.suppress(OSError):
+        sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+    try:
+        sock.setsockopt(SOL_UDP, UDP_GRO, 1)
+    except OSError:
+        return False
+    return True
+
+
+def _can_segment(sock: socket.socket) -> bool:
+    try:
+        sock.getsockopt(SOL_UDP, UDP_SEGMENT)
+    except OSError:
+        return False
+    return True
+
+
+def _reply_from(level: int, kind: int, data: bytes) -> Local:
+    """Turn a received packet-information message into the one to send with (ip(7), ipv6(7)).
+
+    The interface index is left to routing, but for link-local addresses, which mean nothing without it.
+    """
+    if kind == IP_PKTINFO:
+        _, spec_dst, _ = struct.unpack_from("@i4s4s", data)
+        return level, kind, struct.pack("@i4s4s", 0, spec_dst, bytes(4))
+    address, interface = struct.unpack_from("@16si", data)
+    scope = interface if ipaddress.IPv6Address(address).is_link_local else 0
+    return level, kind, struct.pack("@16si", address, scope)
