@@ -25,7 +25,7 @@ def is_keyframe(codec: str, payload: bytes, dependency_descriptor: bytes | None 
 
 
 def _h264(payload: bytes) -> bool:
-    """SPS, or the first slice of an IDR picture, alone, in a STAP-A or at the start of an FU-A (RFC 6184 §5)."""
+    """SPS, or an IDR picture's first slice; alone, in a STAP-A, or starting an FU-A (RFC 6184 §5)."""
     kind = payload[0] & 0x1F
     if kind == _H264_STAP_A:
         return _h264_aggregate(payload)
@@ -109,7 +109,7 @@ def _after_leb128(payload: bytes, position: int) -> int:
 
 
 def _descriptor_has_structure(descriptor: bytes) -> bool:
-    """Start of a frame that brings a template structure: only the first frame of a coded video sequence does."""
+    """A frame's start that brings a template structure: only the first frame of a sequence does."""
     return len(descriptor) > 3 and descriptor[0] & 0x80 != 0 and descriptor[3] & 0x80 != 0
 
 

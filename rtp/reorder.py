@@ -11,7 +11,7 @@ Item = TypeVar("Item")
 
 _RESTART_DISTANCE: Final = 1_000
 _RESTART_RUN: Final = 16
-"""This many consecutive numbers, each far behind, mean that the sender restarted its numbering (RFC 3550 A.1)."""
+"""This many consecutive numbers far behind mean that the sender restarted its numbering (RFC 3550 A.1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Gap:
 
 
 class ReorderBuffer(Generic[Item]):
-    """Orders one stream's items by RTP sequence number; at most `max_packets` wait, then the gap is given up."""
+    """Orders a stream's items by RTP sequence number; at most `max_packets` wait, then a gap is given up."""
 
     def __init__(self, *, max_wait_ns: int, max_packets: int = 512) -> None:
         self._max_wait_ns = max_wait_ns
@@ -57,6 +57,7 @@ class ReorderBuffer(Generic[Item]):
                 return out
             out += self._restart()
             number = self._next = sequence_number
+        self._late_next = -1  # a stream that goes on did not restart
         self._unwrapper.unwrap(sequence_number)
         if number in self._waiting:
             self.duplicates += 1
