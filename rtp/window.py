@@ -26,7 +26,7 @@ class IndexWindow:
         """Bit i: number `_base` + i is unused."""
 
     def nearest(self, sequence_number: int) -> int:
-        """The number nearest to `top` whose low 16 bits are `sequence_number`; negative before the beginning."""
+        """The number nearest to `top` whose low 16 bits are `sequence_number`; may be negative."""
         top = self.top
         return top + ((sequence_number - top + 0x8000) & 0xFFFF) - 0x8000
 

@@ -1,0 +1,201 @@
+"""Transport-wide congestion feedback: what the receiver notes and what the sender learns
+(draft-holmer-rmcat-transport-wide-cc-extensions-01)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final
+
+from rtp.rtcp import TransportFeedback
+from rtp.sequence import SequenceUnwrapper
+from rtp.twcc_codec import DELTA_NS, MAX_DELTA, MIN_DELTA, REFERENCE_NS
+
+MAX_PENDING: Final = 4096
+"""Arrivals noted between two feedbacks; of more, the oldest eighth is dropped (their sender takes them for
+unreported).
+"""
+MAX_ARRIVALS_PER_FEEDBACK: Final = 256
+MAX_STATUSES_PER_FEEDBACK: Final = 1500
+"""With the bound on arrivals this keeps one feedback under 1,000 bytes."""
+MAX_LOGGED: Final = 8192
+"""Sent packets remembered; of more, the oldest eighth is forgotten."""
+_UNITS_PER_REFERENCE: Final = REFERENCE_NS // DELTA_NS
+_REFERENCE_CYCLE: Final = 1 << 24
+
+
+class TransportSequence:
+    """Hands out the transport-wide numbers of one transport; all its streams share one."""
+
+    __slots__ = ("_next",)
+
+    def __init__(self, first: int = 0) -> None:
+        self._next = first & 0xFFFF
+
+    def next(self) -> int:
+        """The number for the next packet, 0…65535."""
+        number = self._next
+        self._next = (number + 1) & 0xFFFF
+        return number
+
+
+class FeedbackBuilder:
+    """Receiver: arrivals in, feedback out. Each feedback goes on where the last one ended."""
+
+    __slots__ = ("_count", "_media_ssrc", "_next", "_pending", "_sender_ssrc", "_unwrapper")
+
+    def __init__(self, sender_ssrc: int, media_ssrc: int = 0) -> None:
+        self._sender_ssrc = sender_ssrc
+        self._media_ssrc = media_ssrc
+        self._unwrapper = SequenceUnwrapper()
+        self._pending: dict[int, int] = {}
+        self._next: int | None = None
+        """The first number no feedback has told of."""
+        self._count = 0
+
+    def received(self, number: int, arrival_ns: int) -> None:
+        """A packet with transport-wide `number` came at `arrival_ns` (any clock, always the same)."""
+        pending = self._pending
+        pending.setdefault(self._unwrapper.unwrap(number), arrival_ns)
+        if len(pending) > MAX_PENDING:
+            for oldest in list(islice(pending, MAX_PENDING // 8)):
+                del pending[oldest]
+
+    def build(self) -> list[TransportFeedback]:
+        """Feedback on everything since the last call, in order; empty when nothing arrived.
+
+        Numbers that are missing between the last feedback and the newest arrival are reported lost. What came
+        after it was reported lost is reported again, now with its time. A hole of more than
+        `MAX_STATUSES_PER_FEEDBACK` numbers is skipped: the sender finds it by itself.
+        """
+        if not self._pending:
+            return []
+        numbers = sorted(self._pending)
+        pending, self._pending = self._pending, {}
+        feedbacks: list[TransportFeedback] = []
+        base = numbers[0] if self._next is None else min(self._next, numbers[0])
+        position = 0
+        while position < len(numbers):
+            if numbers[position] - base >= MAX_STATUSES_PER_FEEDBACK:
+                base = numbers[position]
+            deltas, reference, used = _collect(numbers, position, base, pending)
+            feedbacks.append(self._feedback(base, reference, deltas))
+            base += len(deltas)
+            position += used
+        self._next = base if self._next is None else max(base, self._next)
+        return feedbacks
+
+    def _feedback(self, base: int, reference: int, deltas: list[int | None]) -> TransportFeedback:
+        count = self._count
+        self._count = (count + 1) & 0xFF
+        half = _REFERENCE_CYCLE // 2
+        signed = (reference + half) % _REFERENCE_CYCLE - half
+        return TransportFeedback(
+            self._sender_ssrc, self._media_ssrc, base & 0xFFFF, signed, count, tuple(deltas)
+        )
+
+
+def _collect(
+    numbers: Sequence[int], start: int, base: int, arrivals: dict[int, int]
+) -> tuple[list[int | None], int, int]:
+    """As many of `numbers[start:]` as one feedback from `base` on holds → (deltas, reference time, how many)."""
+    reference = arrivals[numbers[start]] // REFERENCE_NS
+    previous = reference * _UNITS_PER_REFERENCE
+    deltas: list[int | None] = []
+    position = start
+    while position < len(numbers) and position - start < MAX_ARRIVALS_PER_FEEDBACK:
+        number = numbers[position]
+        units = arrivals[number] // DELTA_NS
+        if number - base >= MAX_STATUSES_PER_FEEDBACK or not MIN_DELTA <= units - previous <= MAX_DELTA:
+            break
+        deltas += [None] * (number - base - len(deltas))
+        deltas.append(units - previous)
+        previous = units
+        position += 1
+    return deltas, reference, position - start
+
+
+@dataclass(frozen=True, slots=True)
+class PacketResult:
+    """What became of one sent packet. `arrival_ns` is in the receiver's clock (only differences mean
+    anything), None when the packet was reported lost."""
+
+    number: int
+    size_bytes: int
+    sent_ns: int
+    arrival_ns: int | None
+
+
+class _Logged:
+    __slots__ = ("lost", "sent_ns", "size_bytes")
+
+    def __init__(self, size_bytes: int, sent_ns: int) -> None:
+        self.size_bytes = size_bytes
+        self.sent_ns = sent_ns
+        self.lost = False
+
+
+class SendLog:
+    """Sender: what went out under which transport-wide number, matched with the feedback that comes back.
+
+    A packet is reported lost at most once and received at most once; one that was reported lost may still
+    turn out to be received. `in_flight_bytes` counts what no feedback has told of yet.
+    """
+
+    __slots__ = ("_log", "_reference", "_unwrapper", "in_flight_bytes")
+
+    def __init__(self) -> None:
+        self._unwrapper = SequenceUnwrapper()
+        self._log: dict[int, _Logged] = {}
+        self._reference: int | None = None
+        self.in_flight_bytes = 0
+
+    def sent(self, number: int, size_bytes: int, now_ns: int) -> None:
+        """Remember a packet. Numbers must be handed out in rising order (`TransportSequence`)."""
+        log = self._log
+        log[self._unwrapper.unwrap(number)] = _Logged(size_bytes, now_ns)
+        self.in_flight_bytes += size_bytes
+        if len(log) > MAX_LOGGED:
+            for oldest in list(islice(log, MAX_LOGGED // 8)):
+                self._forget(oldest)
+
+    def _forget(self, number: int) -> None:
+        logged = self._log.pop(number)
+        if not logged.lost:
+            self.in_flight_bytes -= logged.size_bytes
+
+    def on_feedback(self, feedback: TransportFeedback) -> list[PacketResult]:
+        """What this feedback tells us for the first time, in order of numbers; unknown numbers are passed
+        over.
+        """
+        units = self._unwrapped_reference(feedback.reference_time) * _UNITS_PER_REFERENCE
+        base = self._unwrapper.peek(feedback.base_sequence)
+        results: list[PacketResult] = []
+        for number, delta in enumerate(feedback.deltas, base):
+            if delta is not None:
+                units += delta
+            result = self._result(number, None if delta is None else units * DELTA_NS)
+            if result is not None:
+                results.append(result)
+        return results
+
+    def _result(self, number: int, arrival_ns: int | None) -> PacketResult | None:
+        logged = self._log.get(number)
+        if logged is None or (arrival_ns is None and logged.lost):
+            return None
+        if arrival_ns is not None:
+            self._forget(number)
+        else:
+            logged.lost = True
+            self.in_flight_bytes -= logged.size_bytes
+        return PacketResult(number & 0xFFFF, logged.size_bytes, logged.sent_ns, arrival_ns)
+
+    def _unwrapped_reference(self, reference: int) -> int:
+        """24 bits of 64 ms wrap after 12 days."""
+        if self._reference is None:
+            self._reference = reference
+        half = _REFERENCE_CYCLE // 2
+        unwrapped = self._reference + (reference - self._reference + half) % _REFERENCE_CYCLE - half
+        self._reference = unwrapped
+        return unwrapped
