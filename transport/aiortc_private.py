@@ -82,7 +82,7 @@ class KeyExporter(RTCDtlsTransport):
         await super()._do_handshake()
 
     async def _write_ssl(self) -> None:
-        """Send all of OpenSSL's output, cut at record boundaries: a flight may be longer than one datagram."""
+        """Send all of OpenSSL's output, cut at records: a flight may be longer than one datagram."""
         for datagram in cut_records(self._read_bio(), DTLS_DATAGRAM_BYTES):
             await self.transport._send(datagram)
 

@@ -69,7 +69,7 @@ class MediaTransport(Protocol):
     def srtp_profile(self) -> str | None: ...
 
     def send(self, datagrams: Sequence[bytes]) -> None:
-        """Send sealed packets in order; runs of one size go out in one call. Never blocks; drops are counted."""
+        """Send sealed packets in order, runs of one size in one call. Never blocks; drops are counted."""
 
     def send_rtcp(self, compound: bytes) -> None:
         """Seal and send one compound RTCP packet. Nothing happens before DTLS is done."""

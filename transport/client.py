@@ -1,4 +1,4 @@
-"""A transport as a client has it (edge agent, recorder, load generator): full ICE, DTLS-SRTP, quick liveness."""
+"""A transport as a client has it (edge, recorder, load generator): full ICE, DTLS-SRTP, quick liveness."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class ClientTransport:
         self.fingerprint = fingerprint_of(self._certificate)
         self._connection = PortConnection(controlling=controlling, open_port=self._open_port)
         self._ports: list[UdpPort] = []
-        self._targets: list[tuple[str, int]] = []
+        self._targets: frozenset[tuple[str, int]] = frozenset()
         self._path: ClientPath | None = None
         self._checker: PathChecker | None = None
         self._dtls: DtlsSession | None = None
@@ -147,7 +147,7 @@ class ClientTransport:
         usable = usable[:MAX_REMOTE_CANDIDATES]
         if any(is_loopback(found) for found in usable):
             await self._connection.gather_also(_LOOPBACK)
-        self._targets = [(found.address, found.port) for found in usable]
+        self._targets = frozenset((found.address, found.port) for found in usable)
         try:
             async with asyncio.timeout(ICE_DEADLINE_S):
                 self._path = await self._connection.connect_to(remote, usable)

@@ -120,7 +120,7 @@ class IceLiteAgent:
         return source in self._pairs
 
     def _is_peer(self, generation: int, ufrag: str) -> bool:
-        """A check may come before the answer that names the peer's ufrag; our password vouches for it then."""
+        """A check may come before the answer with the peer's ufrag; our password vouches for it then."""
         remote = self._remotes.get(generation)
         return remote is None or remote.ufrag == ufrag
 

@@ -14,7 +14,7 @@ GONE: Final = "silent_too_long"
 
 @dataclass(frozen=True, slots=True)
 class LivenessLimits:
-    """`half_open_ns`: from creation to connected. The others count from when something authentic was heard."""
+    """`half_open_ns`: from creation to connected. The others count from the last authentic datagram."""
 
     half_open_ns: int = 30 * NS_PER_S
     silent_ns: int = 3 * NS_PER_S

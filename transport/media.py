@@ -16,6 +16,7 @@ MAX_ANNOUNCED_SSRCS: Final = 256
 """SSRCs of one peer by which it may be found again at a new address; later ones cannot roam by media alone.
 """
 SINK_ERRORS_PER_LOG_LINE: Final = 1_000
+MIN_MEDIA_BYTES: Final = 12
 
 _log = structlog.get_logger()
 
@@ -97,7 +98,7 @@ class MediaSession:
 
     def receive_newer(self, datagram: bytes, arrival_ns: int) -> bool:
         """As `receive`; True only when the packet is newer than everything seen of its SSRC."""
-        if self._opener is None:
+        if self._opener is None or len(datagram) < MIN_MEDIA_BYTES:
             return False
         ssrc, rtcp = media_ssrc(datagram), 192 <= datagram[1] <= 223
         before = self._opener.highest_index(ssrc, rtcp=rtcp)

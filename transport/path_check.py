@@ -24,7 +24,7 @@ _PRFLX_PRIORITY: Final = (110 << 24) | (65535 << 8) | 255
 
 
 class PathChecker:
-    """Round trips and answers over all paths of one transport. Paths are opaque to it. Times: monotonic ns."""
+    """Round trips and answers over all paths of one transport; paths are opaque. Times: monotonic ns."""
 
     def __init__(
         self, local: IceParameters, remote: IceParameters, *, tie_breaker: int, controlling: bool, now_ns: int

@@ -86,7 +86,7 @@ def new_credentials() -> IceParameters:
 
 
 class ServerTransport:
-    """Made by `MediaEndpoint.create_transport`. `rtt_ns` is the owner's to set: a lite agent never measures."""
+    """Made by `MediaEndpoint.create_transport`. `rtt_ns` is for the owner to set: a lite agent has none."""
 
     def __init__(
         self, transport_id: str, sink: TransportSink, host: TransportHost, limits: LivenessLimits

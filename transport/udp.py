@@ -33,8 +33,8 @@ SOCKET_BUFFER_BYTES: Final = 4 << 20
 RECEIVE_BYTES: Final = 1 << 16
 ANCILLARY_BYTES: Final = 256
 CALLS_PER_DRAIN: Final = 64
-"""After so many receive calls the event loop gets its turn (with UDP_GRO each may bring dozens of datagrams).
-"""
+DATAGRAMS_PER_DRAIN: Final = 256
+"""After so many receive calls or datagrams (about 1 ms of work) the batch is flushed and the loop goes on."""
 MAX_DESTINATIONS_REMEMBERED: Final = 4096
 
 _SEGMENT_ERRORS: Final = frozenset({errno.EINVAL, errno.EMSGSIZE, errno.EIO, errno.EOPNOTSUPP})
@@ -122,12 +122,11 @@ class UdpPort:
     # receiving
 
     def _drain(self) -> None:
-        try:
-            for _ in range(CALLS_PER_DRAIN):
-                if not self._receive_once():
-                    break
-        finally:
-            self._guarded(self.on_batch_end)
+        enough = self.counters.datagrams_in + DATAGRAMS_PER_DRAIN
+        for _ in range(CALLS_PER_DRAIN):
+            if not self._receive_once() or self.counters.datagrams_in >= enough:
+                break
+        self._guarded(self.on_batch_end)
 
     def _receive_once(self) -> bool:
         """One receive call; False when nothing more is waiting."""
