@@ -1,6 +1,6 @@
 """AV1 over RTP (AV1 RTP payload format 1.0).
 
-Access units are temporal units without delimiter, every OBU with its size, as MP4 has them (AV1-ISOBMFF §2.4).
+Access units are temporal units without delimiter, every OBU with its size, as in MP4 (AV1-ISOBMFF §2.4).
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def _with_size(obu: bytes) -> bytes:
 
 
 def packetize(temporal_unit: bytes, max_payload_bytes: int) -> list[bytes]:
-    """Temporal unit → RTP payloads, every element with its length (W = 0). The caller sets the marker on the last.
+    """Temporal unit → RTP payloads, every element with its length (W = 0); the marker goes on the last.
 
     Raises `ValueError` when there is nothing to send.
     """

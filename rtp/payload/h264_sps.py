@@ -19,7 +19,7 @@ def unescape(nal_unit: bytes) -> bytes:
 
 
 def picture_size(sps: bytes) -> tuple[int, int]:
-    """(width, height) in pixels after cropping, of an SPS NAL unit with its header. Raises `ProtocolError`."""
+    """(width, height) in pixels after cropping, of an SPS with NAL header. Raises `ProtocolError`."""
     if not 4 <= len(sps) <= _MAX_SPS_BYTES or sps[0] & 0x1F != 7:
         raise ProtocolError("H264: not a sequence parameter set")
     reader = BitReader(unescape(sps)[1:])

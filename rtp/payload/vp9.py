@@ -79,7 +79,7 @@ def _skip_scalability(reader: _Bytes) -> None:
 
 
 def packetize(frame: bytes, max_payload_bytes: int, *, keyframe: bool) -> list[bytes]:
-    """One VP9 frame → RTP payloads in non-flexible mode, no layers. Raises `ValueError` for an empty frame."""
+    """One VP9 frame → RTP payloads in non-flexible mode. Raises `ValueError` for an empty frame."""
     if not frame:
         raise ValueError("the frame is empty")
     pieces = equal_fragments(frame, max_payload_bytes - 1)
