@@ -3,7 +3,7 @@
 | call | body → answer |
 |---|---|
 | `POST   /v1/transports` | `CreateTransport` → `TransportDescription` |
-| `POST   /v1/transports/{id}/offer` | `{"sdp"}` → `TransportDescription` (renegotiation, ICE restart) |
+| `POST   /v1/transports/{id}/offer` | `{"sdp", "sources"}` → `TransportDescription` (renegotiation, ICE restart) |
 | `POST   /v1/transports/{id}/answer` | `{"sdp"}` → 204 |
 | `PUT    /v1/transports/{id}/subscriptions` | `Subscriptions` → `TransportDescription` |
 | `PATCH  /v1/transports/{id}` | `{"fragment"}` (trickle-ice-sdpfrag) → `{"fragment": str \\| null}` |
@@ -67,6 +67,8 @@ class SessionDescription(Model):
     """Body of `…/offer` and `…/answer`."""
 
     sdp: Sdp
+    sources: dict[str, Source] = Field(default={})
+    """offer: the source of each mid, as in `CreateTransport`; mids known already may be left out."""
 
 
 class Fragment(Model):
