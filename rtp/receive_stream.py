@@ -76,9 +76,10 @@ class ReceiveStream:
     def receive(self, packet: RtpPacket, now_ns: int) -> RtpPacket | None:
         """A packet of this SSRC or of its RTX SSRC → the media packet if it is new.
 
-        None for a duplicate, for one too old to tell, for padding only, and for a payload type that is not
-        ours. `now_ns` is monotonic; the packet's `arrival_ns` is used for jitter and capture time, if it is
-        set. Raises `ProtocolError` for an RTX packet without an original number.
+        None for a duplicate, for one too old to tell, for an RTX probe, and for a payload type that is not
+        ours. A media packet of padding only is returned, with an empty payload: its number is used up, and a
+        forwarder must skip it. `now_ns` is monotonic; the packet's `arrival_ns` serves jitter and capture
+        time, if it is set. Raises `ProtocolError` for an RTX packet without an original number.
         """
         if packet.payload_type not in self._payload_types:
             return self._receive_rtx(packet, now_ns)
@@ -101,8 +102,7 @@ class ReceiveStream:
         if payload_type is None:
             return None
         original = unwrap(packet, ssrc=self.ssrc, payload_type=payload_type)
-        # Before any original there is nothing to repair, and a number to start from must not come from a
-        # probe.
+        # Before any original there is nothing to repair, and a probe must not tell where numbers begin.
         if original is None or self._window is None or not self._is_new(original.sequence_number):
             return None
         self.repaired += 1

@@ -157,10 +157,13 @@ class SrtpReceiver:
         if window is None:
             return header, self._open_first(header, datagram[length:], ssrc, seq)
         index = window.top + 1
-        if index & 0xFFFF != seq:
-            index = window.nearest(seq)
-            if index > _MAX_INDEX or not window.is_free(index):
-                raise ReplayError("SRTP packet was received before or is too old")
+        if index & 0xFFFF == seq:
+            body = self._cipher.decrypt_rtp(header, datagram[length:], ssrc, index)
+            window.top = index
+            return header, body
+        index = window.nearest(seq)
+        if index > _MAX_INDEX or not window.is_free(index):
+            raise ReplayError("SRTP packet was received before or is too old")
         body = self._cipher.decrypt_rtp(header, datagram[length:], ssrc, index)
         window.take(index)
         return header, body

@@ -99,7 +99,7 @@ class FeedbackBuilder:
 def _collect(
     numbers: Sequence[int], start: int, base: int, arrivals: dict[int, int]
 ) -> tuple[list[int | None], int, int]:
-    """As many of `numbers[start:]` as one feedback from `base` on holds → (deltas, reference time, how many)."""
+    """What one feedback from `base` on holds of `numbers[start:]` → (deltas, reference time, how many)."""
     reference = arrivals[numbers[start]] // REFERENCE_NS
     previous = reference * _UNITS_PER_REFERENCE
     deltas: list[int | None] = []
