@@ -56,6 +56,14 @@ class Demo:
         (found,) = [path for path in Path(self.info["archive_dir"]).iterdir() if path.is_dir()]
         return found
 
+    @property
+    def udp_port(self) -> int:
+        """The port media is sent to."""
+        (pid,) = self.pids("sfu")
+        environment = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        (port,) = [item for item in environment if item.startswith(b"TELECONSULT_UDP_PORT=")]
+        return int(port.partition(b"=")[2])
+
     def user(self, name: str) -> tuple[str, str]:
         user = self.info["users"][name]
         return user["username"], user["password"]
