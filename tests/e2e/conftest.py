@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext
+from playwright.sync_api import Browser, BrowserContext, ViewportSize
 
 from tests.support.browser import chromium
 from tests.support.demo import Demo
@@ -26,20 +26,21 @@ def browser() -> Iterator[Browser]:
         yield launched
 
 
+def new_person(browser: Browser) -> BrowserContext:
+    """Somebody's browser profile: cookies and storage of their own, devices allowed."""
+    size: ViewportSize = {"width": 1440, "height": 900}
+    return browser.new_context(viewport=size, permissions=["microphone", "camera"])
+
+
 @pytest.fixture
 def person(browser: Browser) -> Iterator[BrowserContext]:
-    """Somebody's browser profile: cookies and storage of their own."""
-    context = browser.new_context(
-        viewport={"width": 1440, "height": 900}, permissions=["microphone", "camera"]
-    )
+    context = new_person(browser)
     yield context
     context.close()
 
 
 @pytest.fixture
 def other_person(browser: Browser) -> Iterator[BrowserContext]:
-    context = browser.new_context(
-        viewport={"width": 1440, "height": 900}, permissions=["microphone", "camera"]
-    )
+    context = new_person(browser)
     yield context
     context.close()
