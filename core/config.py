@@ -81,13 +81,16 @@ class Settings(BaseSettings):
     recipients: list[Recipient] = Field(
         default=[], description="a list of {custodian, recipient = 'age1…', offline}"
     )
+    trusted_signers: Annotated[list[str], NoDecode] = Field(
+        default=[], description="whose archives to trust: ed25519:… or files that list such lines"
+    )
     signing_key_file: Path = Field(default=Path("keys/archive-signing.pem"), description="a file")
     token_key_file: Path = Field(default=Path("keys/tokens.pem"), description="a file")
     service_secret_file: Path = Field(default=Path("keys/service.secret"), description="a file")
     log_level: LogLevel = Field(default="info", description="debug, info, warning or error")
     web_root: Path | None = Field(default=None, description="the built web client's directory")
 
-    @field_validator("announce", mode="before")
+    @field_validator("announce", "trusted_signers", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         """A variable or flag may say `a:1,b:2`; JSON works too."""
