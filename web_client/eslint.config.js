@@ -21,7 +21,10 @@ export default tseslint.config(
     ],
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     rules: {
-      "@typescript-eslint/switch-exhaustiveness-check": "error",
+      "@typescript-eslint/switch-exhaustiveness-check": [
+        "error",
+        { considerDefaultExhaustiveForUnions: true },
+      ],
       "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true }],
       "max-lines": ["error", { max: 250, skipBlankLines: true, skipComments: true }],
       "no-console": "error",
@@ -30,5 +33,8 @@ export default tseslint.config(
       "no-new-func": "error",
     },
   },
-  { files: ["src/protocol/messages.ts", "src/i18n/*.ts", "src/**/*.test.{ts,tsx}"], rules: { "max-lines": "off" } },
+  {
+    files: ["src/protocol/messages.ts", "src/i18n/*.ts", "src/**/*.test.{ts,tsx}"],
+    rules: { "max-lines": "off" },
+  },
 );

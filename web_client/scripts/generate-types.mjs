@@ -85,13 +85,16 @@ async function generate() {
     additionalProperties: false,
     style: { printWidth: 110 },
   });
-  const cleaned = body.replace(/export interface Messages \{[^}]*\}\n/, "").replace(
-    /\/\*\*\n \* This interface was referenced by `Messages`'s JSON-Schema\n \* via the `definition` "\w+"\.\n \*\/\n/g,
-    "",
-  ).replace(
-    /\n \*\n \* This interface was referenced by `Messages`'s JSON-Schema\n \* via the `definition` "\w+"\./g,
-    "",
-  );
+  const cleaned = body
+    .replace(/export interface Messages \{[^}]*\}\n/, "")
+    .replace(
+      /\/\*\*\n \* This interface was referenced by `Messages`'s JSON-Schema\n \* via the `definition` "\w+"\.\n \*\/\n/g,
+      "",
+    )
+    .replace(
+      /\n \*\n \* This interface was referenced by `Messages`'s JSON-Schema\n \* via the `definition` "\w+"\./g,
+      "",
+    );
   const content = cleaned.trim() + "\n";
   const header = [
     "// Generated from core/messages.py by `npm run types`; do not edit.",

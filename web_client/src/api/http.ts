@@ -1,0 +1,74 @@
+/** A refusal the server explained (RFC 9457 problem document), or no answer at all (`status` 0, code `offline`). */
+export class ApiError extends Error {
+  override readonly name = "ApiError";
+
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    readonly detail: string,
+  ) {
+    super(`${code}: ${detail}`);
+  }
+
+  /** Asking again later makes sense. */
+  get isTemporary(): boolean {
+    return this.status === 0 || this.status === 429 || this.status >= 500;
+  }
+}
+
+const TIMEOUT_MS = 10_000;
+
+export interface Call {
+  method?: "GET" | "POST";
+  body?: unknown;
+  token?: string | null;
+}
+
+export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
+
+/** Call the REST API below `/api/v1`. Returns the parsed body; throws `ApiError`. */
+export async function callApi(path: string, call: Call, fetcher: Fetch = fetch): Promise<unknown> {
+  const response = await reach(path, call, fetcher);
+  const body = await readJson(response);
+  if (!response.ok) throw problem(response.status, body);
+  return body;
+}
+
+async function reach(path: string, { method = "GET", body, token }: Call, fetcher: Fetch): Promise<Response> {
+  const headers: Record<string, string> = { Accept: "application/json" };
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  if (token != null) headers["Authorization"] = `Bearer ${token}`;
+  const init: RequestInit = {
+    method,
+    headers,
+    cache: "no-store",
+    credentials: "omit",
+    signal: AbortSignal.timeout(TIMEOUT_MS),
+  };
+  if (body !== undefined) init.body = JSON.stringify(body);
+  try {
+    return await fetcher(`/api/v1${path}`, init);
+  } catch (error) {
+    throw new ApiError(0, "offline", String(error));
+  }
+}
+
+async function readJson(response: Response): Promise<unknown> {
+  const text = await response.text();
+  if (text === "") return null;
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    throw new ApiError(response.ok ? 502 : response.status, "bad_answer", "the answer is not JSON");
+  }
+}
+
+function problem(status: number, body: unknown): ApiError {
+  const fields = typeof body === "object" && body !== null ? (body as Record<string, unknown>) : {};
+  const text = (value: unknown, otherwise: string) => (typeof value === "string" ? value : otherwise);
+  return new ApiError(
+    status,
+    text(fields["code"], "error"),
+    text(fields["detail"], text(fields["title"], "")),
+  );
+}

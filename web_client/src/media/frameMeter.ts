@@ -1,0 +1,77 @@
+const AGE_WINDOW_MS = 1_000;
+const RATE_WINDOW_MS = 2_000;
+/** More callbacks than any display makes in a window: a bound, oldest dropped first. */
+const MAX_SAMPLES = 512;
+
+interface AgeSample {
+  atMs: number;
+  ageMs: number;
+}
+
+interface DecodedSample {
+  atMs: number;
+  frames: number;
+}
+
+/** What one feed's pictures look like in time. All times are `performance.now()` milliseconds. */
+export class FrameMeter {
+  firstFrameMs: number | null = null;
+  lastFrameMs: number | null = null;
+  longestGapMs = 0;
+  framesShown = 0;
+  private ages: AgeSample[] = [];
+  private decoded: DecodedSample[] = [];
+
+  /** A frame came on screen. `ageMs` is null while its capture time is unknown. */
+  frameShown(atMs: number, ageMs: number | null): void {
+    if (this.lastFrameMs !== null) this.longestGapMs = Math.max(this.longestGapMs, atMs - this.lastFrameMs);
+    this.arrived(atMs);
+    this.framesShown += 1;
+    if (ageMs !== null) this.ages.push({ atMs, ageMs });
+    if (this.ages.length > MAX_SAMPLES) this.ages.shift();
+  }
+
+  /** The decoder's counter. Counts as life too: a hidden page shows no frames but still receives them. */
+  framesDecoded(atMs: number, frames: number): void {
+    const before = this.decoded.at(-1);
+    if (before !== undefined && frames < before.frames) this.decoded = [];
+    else if (before !== undefined && frames > before.frames) this.arrived(atMs);
+    this.decoded.push({ atMs, frames });
+    while (this.decoded.length > 2 && (this.decoded[1]?.atMs ?? atMs) <= atMs - RATE_WINDOW_MS) {
+      this.decoded.shift();
+    }
+  }
+
+  /** Decoded frames per second over the last two seconds; null until two counts exist. */
+  get framesPerSecond(): number | null {
+    const first = this.decoded[0];
+    const last = this.decoded.at(-1);
+    if (first === undefined || last === undefined || last.atMs <= first.atMs) return null;
+    return ((last.frames - first.frames) * 1000) / (last.atMs - first.atMs);
+  }
+
+  /**
+   * How old the picture on screen is: the median over the last second, or the age of the last frame by now,
+   * whichever is more. A picture that stops therefore grows old at once.
+   */
+  ageMs(nowMs: number): number | null {
+    const newest = this.ages.at(-1);
+    if (newest === undefined) return null;
+    const byNow = newest.ageMs + (nowMs - newest.atMs);
+    const recent = this.ages.filter((sample) => sample.atMs > nowMs - AGE_WINDOW_MS);
+    this.ages = recent.length > 0 ? recent : [newest];
+    const median = middle(this.ages.map((sample) => sample.ageMs));
+    const frameTimeMs = 1000 / Math.max(1, this.framesPerSecond ?? 1);
+    return byNow > median + 2 * frameTimeMs ? byNow : median;
+  }
+
+  private arrived(atMs: number): void {
+    this.firstFrameMs ??= atMs;
+    this.lastFrameMs = Math.max(this.lastFrameMs ?? atMs, atMs);
+  }
+}
+
+function middle(values: number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? 0;
+}
