@@ -64,6 +64,7 @@ class DtlsSession:
         on_closed: Callable[[str], None],
         profiles: Sequence[SrtpProfile] = ALL_PROFILES,
     ) -> None:
+        self._role = role
         self._send = send
         self._on_keys = on_keys
         self._on_closed = on_closed
@@ -102,8 +103,9 @@ class DtlsSession:
         except Exception:
             _log.exception("dtls_handshake_error")
             reason = "dtls_error"
-        self._stop_timer()
         keys = self._dtls.keys
+        if not self._sent_the_last_flight():
+            self._stop_timer()
         if self._dtls.state == "connected" and keys is not None:
             self._on_keys(*keys)
         else:
@@ -124,6 +126,10 @@ class DtlsSession:
             self._flight.append(datagram)
             self._repeat_later(0)
 
+    def _sent_the_last_flight(self) -> bool:
+        """The server ends a DTLS 1.2 handshake, so only repetition tells whether its end arrived."""
+        return self._role == "server" and self._dtls.keys is not None
+
     def _repeat_later(self, attempt: int) -> None:
         self._stop_timer()
         if attempt < len(RETRANSMIT_AFTER_S) and not self._done:
@@ -131,8 +137,6 @@ class DtlsSession:
             self._timer = loop.call_later(RETRANSMIT_AFTER_S[attempt], self._repeat, attempt)
 
     def _repeat(self, attempt: int) -> None:
-        if self._dtls.keys is not None:
-            return
         for datagram in self._flight:
             self._send(datagram)
         self._repeat_later(attempt + 1)
