@@ -29,11 +29,11 @@ def run(
 ) -> None:
     """Capture, encode and publish every feed of the file until SIGTERM or Ctrl-C."""
     from core.logging import configure_logging
-    from edge_agents import agent
+    from edge_agents.agent import main
 
     settings = load_config(config)
     configure_logging(log_level, "edge")
-    agent.main(settings)
+    main(settings)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""Encoded pictures on their way from the encoder's thread to the event loop."""
+"""Encoded pictures and sound on their way from the threads that made them to the event loop."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
+from edge_agents.audio import EncodedAudio
 from edge_agents.encoder import EncodedFrame
 
 MAX_WAITING: Final = 8
 """Access units; a loop that is this far behind is stuck, and old pictures help nobody."""
+MAX_WAITING_AUDIO: Final = 25
+"""Half a second."""
 
 
 class Outbox:
@@ -62,3 +65,22 @@ class Outbox:
             self._waiting.clear()
         for frame in frames:
             self._deliver(frame)
+
+
+class AudioOutbox:
+    """Bounded hand-over of Opus packets; when full the oldest goes."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, deliver: Callable[[EncodedAudio], None]) -> None:
+        self._loop, self._deliver = loop, deliver
+        self._waiting: deque[EncodedAudio] = deque(maxlen=MAX_WAITING_AUDIO)
+
+    def put(self, unit: EncodedAudio) -> None:
+        """Called in the audio thread; never blocks."""
+        self._waiting.append(unit)
+        # Looked at after appending: the drain ends only when it finds nothing left.
+        if len(self._waiting) == 1 and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._drain)
+
+    def _drain(self) -> None:
+        while self._waiting:
+            self._deliver(self._waiting.popleft())

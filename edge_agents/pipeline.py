@@ -19,6 +19,8 @@ log = structlog.get_logger()
 RETRY_FIRST_S: Final = 0.25
 RETRY_MAX_S: Final = 5.0
 STOP_TIMEOUT_S: Final = 2.0
+MIN_KEYFRAME_GAP_NS: Final = 250_000_000
+"""Viewers may ask as often as they like; the link carries a keyframe this often at most."""
 
 
 @dataclass(slots=True)
@@ -52,6 +54,8 @@ class VideoPipeline:
         self._mailbox: Mailbox[CapturedFrame] = Mailbox()
         self._stop = threading.Event()
         self._keyframe_wanted = threading.Event()
+        self._keyframe_at_once = threading.Event()
+        self._keyframe_ns = 0
         self._bitrate_bps: int | None = None
         self._threads = [
             threading.Thread(target=self._keep_capturing, name=f"capture-{name}", daemon=True),
@@ -70,8 +74,13 @@ class VideoPipeline:
             if thread.is_alive():
                 thread.join(STOP_TIMEOUT_S)
 
-    def request_keyframe(self) -> None:
-        """The next picture encoded is a keyframe. Any number of requests before it cost one."""
+    def request_keyframe(self, at_once: bool = False) -> None:
+        """Make the next picture a keyframe, but none less than `MIN_KEYFRAME_GAP_NS` after the one before.
+
+        Any number of requests cost one. `at_once` does not wait: a new connection knows no picture before.
+        """
+        if at_once:
+            self._keyframe_at_once.set()
         self._keyframe_wanted.set()
 
     def set_bitrate(self, bitrate_bps: int) -> None:
@@ -116,18 +125,26 @@ class VideoPipeline:
 
     def _encode(self, progress: Callable[[], None]) -> None:
         encoder = self._open_encoder()
-        self._keyframe_wanted.set()
+        self.request_keyframe(at_once=True)
         bitrate_bps = self._bitrate_bps
         while (frame := self._mailbox.take()) is not None:
             if self._bitrate_bps is not None and self._bitrate_bps != bitrate_bps:
                 bitrate_bps = self._bitrate_bps
                 encoder.set_bitrate(bitrate_bps)
-            keyframe = self._keyframe_wanted.is_set()
-            self._keyframe_wanted.clear()
-            for unit in encoder.encode(frame, keyframe=keyframe):
+            for unit in encoder.encode(frame, keyframe=self._keyframe_due(frame.captured.monotonic_ns)):
                 self._count(unit)
                 self._deliver(unit)
             progress()
+
+    def _keyframe_due(self, now_ns: int) -> bool:
+        if not self._keyframe_wanted.is_set():
+            return False
+        if not self._keyframe_at_once.is_set() and now_ns - self._keyframe_ns < MIN_KEYFRAME_GAP_NS:
+            return False
+        self._keyframe_wanted.clear()
+        self._keyframe_at_once.clear()
+        self._keyframe_ns = now_ns
+        return True
 
     def _count(self, unit: EncodedFrame) -> None:
         self.stats.encoded += 1
