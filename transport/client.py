@@ -106,6 +106,11 @@ class ClientTransport:
         """Smoothed round trip of connectivity checks."""
         return None if self._checker is None else self._checker.rtt_ns
 
+    @property
+    def port(self) -> UdpPort | None:
+        """The port in use; its counters are ours."""
+        return None if self._path is None else self._path[0]
+
     async def gather(self) -> None:
         """Open one port per interface address."""
         await self._connection.gather_candidates()

@@ -138,6 +138,11 @@ class ServerTransport:
         """Where media goes at the moment."""
         return None if self._path is None else self._path.address
 
+    @property
+    def is_validated(self) -> bool:
+        """True when the peer has proven by a check that it is where media goes."""
+        return self._path is not None and self._path.validated
+
     def start(
         self, remote: IceParameters, remote_fingerprints: Sequence[Fingerprint], dtls_role: DtlsRole
     ) -> None:

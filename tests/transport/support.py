@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from dataclasses import dataclass, field
 from core.clock import Clock, SystemClock
 from rtp.packet import RtpPacket
 from rtp.srtp import SrtpProfile
-from transport.api import DtlsRole, MediaTransport, TransportState
+from transport.api import Candidate, DtlsRole, MediaTransport, TransportState
 from transport.client import ClientTransport
 from transport.dtls import ALL_PROFILES
 from transport.endpoint import MediaEndpoint
@@ -67,8 +68,9 @@ async def connect(
     server_role: DtlsRole = "server",
     client_profiles: Sequence[SrtpProfile] = ALL_PROFILES,
     clock: Clock | None = None,
+    through: Sequence[Candidate] = (),
 ) -> Call:
-    """Connect one client transport to `endpoint`, both ends up."""
+    """Connect one client transport to `endpoint`, both ends up; `through`: candidates instead of its own."""
     server_sink, client_sink = RecordingSink(), RecordingSink()
     server = endpoint.create_transport(name, server_sink)
     client = ClientTransport(
@@ -77,7 +79,8 @@ async def connect(
     await client.gather()
     server.start(client.local, [client.fingerprint], server_role)
     client_role: DtlsRole = "client" if server_role == "server" else "server"
-    await client.connect(server.local, [server.fingerprint], endpoint.candidates, client_role)
+    candidates = list(through) or endpoint.candidates
+    await client.connect(server.local, [server.fingerprint], candidates, client_role)
     await server_sink.until(lambda: server.state == "connected")
     return Call(endpoint, server, client, server_sink, client_sink)
 
@@ -133,3 +136,66 @@ def seal_batch(
     """`count` sealed packets with consecutive numbers from `first`."""
     assert transport.sealer is not None
     return [transport.sealer.seal(rtp_header(first + offset, ssrc), payload) for offset in range(count)]
+
+
+class FakeClock:
+    """Monotonic time that only the test moves."""
+
+    def __init__(self) -> None:
+        self.now_ns = 1_000_000_000
+
+    def monotonic_ns(self) -> int:
+        return self.now_ns
+
+    def unix_ns(self) -> int:
+        return 1_700_000_000_000_000_000 + self.now_ns
+
+    def advance(self, seconds: float) -> None:
+        self.now_ns += int(seconds * 1e9)
+
+
+class Stranger:
+    """A plain UDP socket that is nobody's peer; everything it hears is kept."""
+
+    def __init__(self, target: tuple[str, int]) -> None:
+        self._target = target
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.setblocking(False)
+        self._socket.bind(("127.0.0.1", 0))
+        self.heard: list[bytes] = []
+        self._changed = asyncio.Event()
+        asyncio.get_running_loop().add_reader(self._socket.fileno(), self._read)
+
+    @property
+    def address(self) -> tuple[str, int]:
+        host, port = self._socket.getsockname()
+        return host, port
+
+    def send(self, *datagrams: bytes) -> None:
+        for datagram in datagrams:
+            self._socket.sendto(datagram, self._target)
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(DEADLINE_S):
+            while not condition():
+                self._changed.clear()
+                await self._changed.wait()
+
+    def close(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._socket.fileno())
+        self._socket.close()
+
+    def _read(self) -> None:
+        self.heard.append(self._socket.recv(65_536))
+        self._changed.set()
+
+
+async def processed(endpoint: MediaEndpoint, call: Call) -> None:
+    """Wait until the endpoint has read everything sent to it so far: datagrams are read in the order sent."""
+    before = endpoint.port.counters.datagrams_in
+    witness = Stranger(endpoint.port.address)
+    witness.send(b"are you there?")
+    async with asyncio.timeout(DEADLINE_S):
+        while endpoint.port.counters.datagrams_in == before:
+            await asyncio.sleep(0.001)
+    witness.close()
