@@ -308,7 +308,7 @@ def _build_chunk(ssrc: int, cname: str) -> bytes:
     text = cname.encode("utf-8")
     chunk = ssrc.to_bytes(4, "big")
     if text:
-        chunk += bytes((_SDES_CNAME, len(text))) + text
+        chunk += bytes((_SDES_CNAME,)) + len(text).to_bytes(1, "big") + text
     return chunk + bytes(4 - len(chunk) % 4)
 
 
