@@ -22,6 +22,7 @@ export interface Call {
   method?: "GET" | "POST";
   body?: unknown;
   token?: string | null;
+  timeoutMs?: number;
 }
 
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
@@ -34,7 +35,8 @@ export async function callApi(path: string, call: Call, fetcher: Fetch = fetch):
   return body;
 }
 
-async function reach(path: string, { method = "GET", body, token }: Call, fetcher: Fetch): Promise<Response> {
+async function reach(path: string, call: Call, fetcher: Fetch): Promise<Response> {
+  const { method = "GET", body, token, timeoutMs = TIMEOUT_MS } = call;
   const headers: Record<string, string> = { Accept: "application/json" };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (token != null) headers["Authorization"] = `Bearer ${token}`;
@@ -43,7 +45,7 @@ async function reach(path: string, { method = "GET", body, token }: Call, fetche
     headers,
     cache: "no-store",
     credentials: "omit",
-    signal: AbortSignal.timeout(TIMEOUT_MS),
+    signal: AbortSignal.timeout(timeoutMs),
   };
   if (body !== undefined) init.body = JSON.stringify(body);
   try {

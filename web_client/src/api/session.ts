@@ -37,19 +37,23 @@ interface Tokens {
 export type TokenStorage = Pick<Storage, "getItem" | "setItem" | "removeItem">;
 
 const REFRESH_KEY = "teleconsult.refresh";
+/** The server takes a refresh token twice within 10 s, for answers that got lost: both tries must fit in there. */
+const REFRESH_TIMEOUT_MS = 4_000;
 /** Refresh when this share of the access token's life is over, before anything fails. */
 const REFRESH_AT = 0.8;
 
 /**
  * Who is signed in.
  *
- * The access token lives in memory only. The refresh token is in `sessionStorage`, so that a reload (or a browser
- * that discards a background tab in the middle of a consultation) does not ask for the password again; it dies with
- * the tab, other tabs never see it, and the server can revoke it. No script of another origin runs here (CSP), and a
- * cookie would bring CSRF and be shared by everyone using this browser profile.
+ * Tokens live in memory. Only while the page is hidden or being left, the refresh token is parked in
+ * `sessionStorage`, so that a reload (or a browser that discards a tab in the background) does not ask for the
+ * password again in the middle of a consultation. It dies with the tab, and the server can revoke it. A duplicated
+ * tab finds nothing there: two tabs with one refresh token would look like theft to the server. No script of another
+ * origin runs here (CSP), and a cookie would bring CSRF and be shared by everyone using this browser profile.
  */
 export class Session {
   private accessToken: string | null = null;
+  private refreshToken: string | null = null;
   private refreshAfterMs = 0;
   private refreshing: Promise<void> | null = null;
 
@@ -67,7 +71,8 @@ export class Session {
 
   /** Go on after a reload; null when there is nothing to go on with. Throws when the server is out of reach. */
   async restore(): Promise<Me | null> {
-    if (this.storage.getItem(REFRESH_KEY) === null) return null;
+    this.unpark();
+    if (this.refreshToken === null) return null;
     try {
       await this.refresh();
       return await this.me();
@@ -77,8 +82,22 @@ export class Session {
     }
   }
 
+  /** Forgets everything at once; tells the server if it can be told. */
   signOut(): void {
-    this.accessToken = null;
+    const token = this.accessToken;
+    this.forget();
+    if (token === null) return;
+    callApi("/auth/logout", { method: "POST", token }, this.fetcher).catch(() => undefined);
+  }
+
+  /** The page is hidden or goes: keep what a reload needs. */
+  park(): void {
+    if (this.refreshToken !== null) this.storage.setItem(REFRESH_KEY, this.refreshToken);
+  }
+
+  /** The page is in front again. */
+  unpark(): void {
+    this.refreshToken ??= this.storage.getItem(REFRESH_KEY);
     this.storage.removeItem(REFRESH_KEY);
   }
 
@@ -116,20 +135,40 @@ export class Session {
   }
 
   private async refreshNow(): Promise<void> {
-    const refreshToken = this.storage.getItem(REFRESH_KEY);
-    if (refreshToken === null) throw new ApiError(401, "signed_out", "");
+    if (this.refreshToken === null) throw new ApiError(401, "signed_out", "");
     try {
-      const body = { refresh_token: refreshToken };
-      this.keep((await callApi("/auth/refresh", { method: "POST", body }, this.fetcher)) as Tokens);
+      await this.exchange(this.refreshToken).catch((error: unknown) => {
+        // Perhaps only the answer was lost: ask again at once, while the server still takes the same token.
+        if (error instanceof ApiError && error.status === 0 && this.refreshToken !== null) {
+          return this.exchange(this.refreshToken);
+        }
+        throw error;
+      });
     } catch (error) {
-      if (error instanceof ApiError && !error.isTemporary) this.signOut();
+      if (error instanceof ApiError && !error.isTemporary) this.forget();
       throw error;
     }
+  }
+
+  private async exchange(refreshToken: string): Promise<void> {
+    const call: Call = {
+      method: "POST",
+      body: { refresh_token: refreshToken },
+      timeoutMs: REFRESH_TIMEOUT_MS,
+    };
+    this.keep((await callApi("/auth/refresh", call, this.fetcher)) as Tokens);
   }
 
   private keep(tokens: Tokens): void {
     this.accessToken = tokens.access_token;
     this.refreshAfterMs = this.now() + tokens.expires_in * 1000 * REFRESH_AT;
-    this.storage.setItem(REFRESH_KEY, tokens.refresh_token);
+    this.refreshToken = tokens.refresh_token;
+    if (this.storage.getItem(REFRESH_KEY) !== null) this.park();
+  }
+
+  private forget(): void {
+    this.accessToken = null;
+    this.refreshToken = null;
+    this.storage.removeItem(REFRESH_KEY);
   }
 }

@@ -1,5 +1,5 @@
 import { ApiError } from "../api/http";
-import type { JoinedRoom, Session } from "../api/session";
+import type { Session } from "../api/session";
 import { decodableCodecs } from "../media/codecs";
 import { MediaMonitor } from "../media/monitor";
 import { OwnDevices } from "../media/ownDevices";
@@ -8,14 +8,18 @@ import { IceRecovery } from "../media/recovery";
 import { Subscriber } from "../media/subscriber";
 import type { ServerMessage } from "../protocol/messages";
 import { ClockSync } from "./clockSync";
-import { RoomConnection, type LinkState, type RoomTicket } from "./connection";
+import { RoomConnection, type LinkState } from "./connection";
 import { reduce, type RoomEvent } from "./reducer";
+import { watchPage } from "./page";
 import { initialState, type RoomState } from "./state";
 import { Store } from "./store";
+import { Tickets } from "./tickets";
 
 const TICK_MS = 250;
-/** A token this close to its end may not survive the greeting. */
-const TOKEN_MARGIN_MS = 15_000;
+
+/** Before asking again for what the server could not do at the moment. */
+const RETRY_MS = 1_000;
+const PASSING_REFUSALS: ReadonlySet<string> = new Set(["unavailable", "no_worker", "internal"]);
 
 const now = () => performance.now();
 
@@ -28,18 +32,17 @@ export class RoomClient {
   readonly publisher: Publisher;
   /** When the person asked to join, to measure how long the first picture took. */
   readonly startedMs = now();
+  private readonly tickets: Tickets;
   private readonly devices: OwnDevices;
   private readonly connection: RoomConnection;
   private readonly recovery = { receiving: new IceRecovery(), sending: new IceRecovery() };
-  private joined: { room: JoinedRoom; atMs: number } | null = null;
   private sessionOf: string | null = null;
   private ticker: ReturnType<typeof setInterval> | undefined;
   private ticks = 0;
+  private stopWatching: () => void = () => undefined;
 
-  constructor(
-    private readonly session: Session,
-    private readonly room: string,
-  ) {
+  constructor(session: Session, room: string) {
+    this.tickets = new Tickets(() => session.join(room), window.location.href, now);
     this.store = new Store(initialState(room));
     this.monitor = new MediaMonitor(this.store.get, this.clock, now);
     this.subscriber = this.createSubscriber();
@@ -54,16 +57,25 @@ export class RoomClient {
   }
 
   start(): void {
-    window.addEventListener("online", this.networkChanged);
-    document.addEventListener("visibilitychange", this.pageShown);
+    this.stopWatching = watchPage({
+      networkChanged: () => {
+        this.networkChanged();
+      },
+      shown: () => {
+        this.connection.hurry();
+      },
+      // The others see at once that we left, and no ghost stays.
+      gone: () => {
+        this.connection.close();
+      },
+    });
     this.ticker = setInterval(() => void this.tick(), TICK_MS);
     void this.connection.open();
   }
 
   /** Leave: nothing is asked, everything is let go. */
   leave(): void {
-    window.removeEventListener("online", this.networkChanged);
-    document.removeEventListener("visibilitychange", this.pageShown);
+    this.stopWatching();
     clearInterval(this.ticker);
     this.connection.close();
     this.releaseMedia();
@@ -132,7 +144,7 @@ export class RoomClient {
       },
       {
         openSocket: (url, protocols) => new WebSocket(url, protocols),
-        ticket: (attempt) => this.ticket(attempt),
+        ticket: (renew) => this.tickets.get(renew),
         isFinal: (error) => !(error instanceof ApiError && error.isTemporary),
         refused: (error) => {
           this.refused(error);
@@ -141,15 +153,6 @@ export class RoomClient {
         random: Math.random,
       },
     );
-  }
-
-  /** The first attempt uses the token at hand; after one in vain, ask again whether we may come in at all. */
-  private async ticket(attempt: number): Promise<RoomTicket> {
-    const { joined } = this;
-    const fresh = joined !== null && now() < joined.atMs + joined.room.expires_in * 1000 - TOKEN_MARGIN_MS;
-    if (!fresh || attempt > 1) this.joined = { room: await this.session.join(this.room), atMs: now() };
-    const { room } = this.joined ?? joined ?? fail();
-    return { url: socketUrl(room, window.location.href), token: room.token };
   }
 
   private refused(error: unknown): void {
@@ -193,7 +196,7 @@ export class RoomClient {
     }
   }
 
-  /** The same participant: our media connections live on, and only need to learn what they missed. */
+  /** The same participant: the media connections live on, and the server repeats what they missed. */
   private welcomed(participantId: string): void {
     const resumed = participantId === this.sessionOf;
     this.sessionOf = participantId;
@@ -201,7 +204,7 @@ export class RoomClient {
       this.startMedia();
       return;
     }
-    this.connection.send({ type: "restart_ice" });
+    if (this.subscriber.state !== "connected") this.connection.send({ type: "restart_ice" });
     void this.publisher.resume();
   }
 
@@ -218,11 +221,26 @@ export class RoomClient {
 
   private messageRefused(about: string | null, code: string): void {
     if (about === "restart_ice") this.subscribe();
-    if (about !== "publish") return;
+    if (about === "subscribe" || about === "answer") {
+      this.later(() => {
+        this.subscribe();
+      });
+    }
+    if (about === "publish") this.publishRefused(code);
+  }
+
+  private publishRefused(code: string): void {
     this.publisher.refused();
-    // The server has forgotten the connection we spoke of: begin a new one. Anything else is a decision.
-    if (code === "not_found") void this.publisher.rebuild();
+    if (code === "transport_not_found") void this.publisher.rebuild();
+    else if (PASSING_REFUSALS.has(code)) this.later(() => void this.publisher.rebuild());
+    // A decision of the server's: it takes nothing from us here.
     else void this.devices.refused();
+  }
+
+  private later(act: () => void): void {
+    setTimeout(() => {
+      if (this.store.get().link === "joined") act();
+    }, RETRY_MS);
   }
 
   private heal(): void {
@@ -237,16 +255,12 @@ export class RoomClient {
     if (sending === "rebuild") void this.publisher.rebuild();
   }
 
-  private readonly networkChanged = (): void => {
+  private networkChanged(): void {
     this.connection.hurry();
     if (this.store.get().link !== "joined") return;
     this.connection.send({ type: "restart_ice" });
     void this.publisher.restartIce();
-  };
-
-  private readonly pageShown = (): void => {
-    if (document.visibilityState === "visible") this.connection.hurry();
-  };
+  }
 
   private async tick(): Promise<void> {
     this.ticks += 1;
@@ -268,16 +282,4 @@ export class RoomClient {
   private dispatch(event: RoomEvent): void {
     this.store.set(reduce(this.store.get(), event));
   }
-}
-
-/** The server's `ws_url` may be a path or an address; the room is always named in it, the token never. */
-export function socketUrl(joined: Pick<JoinedRoom, "ws_url" | "room">, pageUrl: string): string {
-  const url = new URL(joined.ws_url, pageUrl);
-  url.protocol = url.protocol.replace("http", "ws");
-  url.searchParams.set("room", joined.room);
-  return url.href;
-}
-
-function fail(): never {
-  throw new Error("no room ticket");
 }

@@ -1,4 +1,5 @@
 import type { ClientMessage, ServerMessage } from "../protocol/messages";
+import { ApiError } from "../api/http";
 import { parseServerMessage } from "../protocol/parse";
 import { backoffMs } from "./backoff";
 
@@ -8,6 +9,21 @@ const PING_EARLY_MS = [0, 150, 400, 800];
 /** Nothing heard for so long after a ping: the network is gone, even if TCP has not noticed. */
 const SILENCE_LIMIT_MS = 9_000;
 const GREETING_LIMIT_MS = 8_000;
+
+/** Goodbye for good (RFC 6455 §7.4.1): the server lets go of everything at once. */
+const CLOSE_LEFT = 1000;
+/** Any other code: the server keeps our place for the resume token. */
+const CLOSE_WILL_RESUME = 4000;
+
+/** Refusals of the greeting that a new token or a little patience may overcome; all others are decisions. */
+const PASSING_REFUSALS: ReadonlySet<string> = new Set([
+  "unauthorized",
+  "token_expired",
+  "token_invalid",
+  "token_revoked",
+  "unavailable",
+  "no_worker",
+]);
 
 export type LinkState = "connecting" | "joined" | "reconnecting" | "closed";
 
@@ -26,9 +42,10 @@ export interface ConnectionEvents {
 
 export interface ConnectionDependencies {
   openSocket: (url: string, protocols: string[]) => WebSocket;
-  /** Called before every attempt; throws what `isFinal` knows when there is no way back in. */
-  ticket: (attempt: number) => Promise<RoomTicket>;
+  /** Called before every attempt, `renew` when the token at hand did not help; throws when there is no way in. */
+  ticket: (renew: boolean) => Promise<RoomTicket>;
   isFinal: (error: unknown) => boolean;
+  /** There is no way in; the connection is closed for good. */
   refused: (error: unknown) => void;
   now: () => number;
   random: () => number;
@@ -41,6 +58,7 @@ export class RoomConnection {
   private socket: WebSocket | null = null;
   private state: LinkState = "connecting";
   private attempt = 0;
+  private renewTicket = false;
   private resumeToken: string | null = null;
   private lastHeardMs = 0;
   private pingId = 0;
@@ -55,14 +73,12 @@ export class RoomConnection {
 
   async open(): Promise<void> {
     try {
-      const ticket = await this.deps.ticket(this.attempt);
+      const ticket = await this.deps.ticket(this.renewTicket);
       if (this.state === "closed") return;
       this.connect(ticket);
     } catch (error) {
-      if (this.deps.isFinal(error)) {
-        this.close();
-        this.deps.refused(error);
-      } else this.retryLater();
+      if (this.deps.isFinal(error)) this.refused(error);
+      else this.retryLater();
     }
   }
 
@@ -80,11 +96,16 @@ export class RoomConnection {
     } else this.ping();
   }
 
-  /** Forget the session: the next greeting starts a new one. */
+  /** Leave for good. */
   close(): void {
     this.setState("closed");
     clearTimeout(this.retryTimer);
-    this.dropSocket();
+    this.dropSocket(CLOSE_LEFT);
+  }
+
+  private refused(error: unknown): void {
+    this.close();
+    this.deps.refused(error);
   }
 
   private connect({ url, token }: RoomTicket): void {
@@ -118,7 +139,10 @@ export class RoomConnection {
       if (sentMs !== undefined) this.events.pong(sentMs, receivedMs, message.server_time_us);
       return;
     }
-    if (message.type === "error" && message.about === "hello") this.resumeToken = null;
+    if (message.type === "error" && message.about === "hello" && !PASSING_REFUSALS.has(message.code)) {
+      this.refused(new ApiError(403, message.code, message.message));
+      return;
+    }
     this.events.message(message);
     if (message.type === "consultation_ended") this.close();
   }
@@ -126,6 +150,7 @@ export class RoomConnection {
   private welcomed(resumeToken: string): void {
     this.resumeToken = resumeToken;
     this.attempt = 0;
+    this.renewTicket = false;
     this.stopTimers();
     this.setState("joined");
     const early = PING_EARLY_MS.map((delay) =>
@@ -156,8 +181,10 @@ export class RoomConnection {
 
   private lost(socket: WebSocket): void {
     if (socket !== this.socket) return;
-    this.dropSocket();
-    if (this.state !== "closed") this.retryLater();
+    // Turned away before the welcome: the token may be at fault.
+    this.renewTicket = this.state !== "joined";
+    this.dropSocket(CLOSE_WILL_RESUME);
+    this.retryLater();
   }
 
   private retryLater(): void {
@@ -171,14 +198,14 @@ export class RoomConnection {
     }, waitMs);
   }
 
-  private dropSocket(): void {
+  private dropSocket(code: number): void {
     this.stopTimers();
     this.pingsOut.clear();
     const { socket } = this;
     this.socket = null;
     if (socket === null) return;
     socket.onopen = socket.onmessage = socket.onclose = null;
-    socket.close();
+    socket.close(code);
   }
 
   private stopTimers(): void {

@@ -8,7 +8,8 @@ export interface Feed {
   /** The feed's name, or the person's. */
   name: string;
   trackId: string | null;
-  departedSinceMs: number | null;
+  /** Set on a picture that is gone. */
+  departed: { sinceMs: number; expectedBack: boolean } | null;
 }
 
 const RANK: Record<Feed["kind"], number> = { device: 0, departed: 0, screen: 1, person: 2 };
@@ -21,7 +22,7 @@ export function feedsOf(
     .filter((track) => isShown(track, state.me))
     .map((track) => toFeed(track, state.participants));
   const unique = [...new Map(present.map((feed) => [feed.id, feed])).values()];
-  const gone = state.departed.map(departedFeed);
+  const gone = state.departed.map((one) => departedFeed(one, state.participants));
   return [...unique, ...gone].sort((a, b) => RANK[a.kind] - RANK[b.kind] || compare(a.id, b.id));
 }
 
@@ -34,14 +35,19 @@ function isShown(track: TrackInfo, me: Participant | null): boolean {
 function toFeed(track: TrackInfo, participants: readonly Participant[]): Feed {
   const { feed, source, track_id: trackId } = track;
   const owner = participants.find((one) => one.participant_id === track.participant_id);
-  if (source === "device") return { id: feed, kind: "device", name: feed, trackId, departedSinceMs: null };
+  if (source === "device") return { id: feed, kind: "device", name: feed, trackId, departed: null };
   const kind = source === "screen" ? "screen" : "person";
   const id = kind === "screen" ? `${feed}-screen` : feed;
-  return { id, kind, name: owner?.name ?? feed, trackId, departedSinceMs: null };
+  return { id, kind, name: owner?.name ?? feed, trackId, departed: null };
 }
 
-function departedFeed({ feed, sinceMs }: Departed): Feed {
-  return { id: feed, kind: "departed", name: feed, trackId: null, departedSinceMs: sinceMs };
+function departedFeed(
+  { feed, participantId, sinceMs }: Departed,
+  participants: readonly Participant[],
+): Feed {
+  const expectedBack = participants.some((one) => one.participant_id === participantId);
+  const departed = { sinceMs, expectedBack };
+  return { id: feed, kind: "departed", name: feed, trackId: null, departed };
 }
 
 /** The feed to show large: the chosen one while it exists, else the first. */

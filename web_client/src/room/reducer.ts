@@ -111,10 +111,10 @@ const isPicture = (track: TrackInfo) => track.kind === "video" && track.source =
 /** The new list of tracks; device pictures that are gone with it are remembered as departed. */
 function withTracks(state: RoomState, tracks: readonly TrackInfo[], nowMs: number): RoomState {
   const present = new Set(tracks.filter(isPicture).map((track) => track.feed));
-  const before = new Set(state.tracks.filter(isPicture).map((track) => track.feed));
+  const before = new Map(state.tracks.filter(isPicture).map((track) => [track.feed, track.participant_id]));
   const gone: Departed[] = [...before]
-    .filter((feed) => !present.has(feed))
-    .map((feed) => ({ feed, sinceMs: nowMs }));
+    .filter(([feed]) => !present.has(feed))
+    .map(([feed, participantId]) => ({ feed, participantId, sinceMs: nowMs }));
   const departed = [...state.departed.filter(({ feed }) => !present.has(feed)), ...gone];
   return { ...state, tracks, departed };
 }

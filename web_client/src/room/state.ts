@@ -20,6 +20,8 @@ export type Ending =
 /** A device's picture that was here and went; it stays named on the wall for a while. */
 export interface Departed {
   feed: string;
+  /** Whose it was; while they are still in the room, the picture is expected back. */
+  participantId: string;
   sinceMs: number;
 }
 

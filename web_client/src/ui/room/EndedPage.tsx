@@ -17,11 +17,19 @@ export function endingWords(ending: Ending, { endings }: Dictionary): Words {
   switch (ending.code) {
     case "unauthorized":
     case "signed_out":
+    case "session_expired":
+    case "refresh_token_reused":
+    case "account_closed":
       return { title: endings.signedOut, hint: endings.signedOutHint, way: "sign-in" };
     case "forbidden":
+    case "not_granted":
+    case "wrong_room":
+    case "role_may_not_join":
       return { title: endings.forbidden, hint: endings.forbiddenHint, way: "retry" };
     case "not_found":
       return { title: endings.notFound, hint: endings.notFoundHint, way: "retry" };
+    case "consultation_closed":
+      return { title: endings.ended, hint: endings.endedHint, way: "list" };
     case "room_full":
       return { title: endings.full, hint: endings.fullHint, way: "retry" };
     default:

@@ -3,9 +3,9 @@ import type { Dictionary } from "../../i18n/en";
 import { useText } from "../../i18n/useText";
 import type { Feed } from "../../room/feeds";
 
-type Status = FeedReading["status"] | "left";
+export type ShownStatus = FeedReading["status"] | "left";
 
-const STATUS_WORDS: Record<Exclude<Status, "unsupported">, (text: Dictionary) => string> = {
+const STATUS_WORDS: Record<Exclude<ShownStatus, "unsupported">, (text: Dictionary) => string> = {
   waiting: (text) => text.feed.waiting,
   live: (text) => text.feed.live,
   "no-signal": (text) => text.feed.noSignal,
@@ -14,7 +14,7 @@ const STATUS_WORDS: Record<Exclude<Status, "unsupported">, (text: Dictionary) =>
 };
 
 /** What a feed is doing, in words. `codec` names what cannot be shown. */
-export function statusWords(status: Status, codec: string | null, text: Dictionary): string {
+export function statusWords(status: ShownStatus, codec: string | null, text: Dictionary): string {
   return status === "unsupported" ? text.feed.unsupported(codec ?? "?") : STATUS_WORDS[status](text);
 }
 
@@ -30,7 +30,7 @@ export function FeedCaption({
 }: {
   feed: Feed;
   reading: FeedReading | null;
-  status: Status;
+  status: ShownStatus;
 }) {
   const { text } = useText();
   return (

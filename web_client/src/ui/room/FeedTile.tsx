@@ -6,7 +6,7 @@ import type { Feed } from "../../room/feeds";
 import type { RoomState } from "../../room/state";
 import { FullScreenIcon } from "../icons";
 import { useNow } from "../hooks";
-import { FeedCaption, feedName, statusWords } from "./FeedCaption";
+import { FeedCaption, feedName, statusWords, type ShownStatus } from "./FeedCaption";
 import { RemoteVideo } from "./RemoteVideo";
 import { spanWords } from "./spans";
 
@@ -24,7 +24,7 @@ interface Props {
 export function FeedTile({ feed, client, state, reading, focused, onFocus, onFullScreen }: Props) {
   const { text } = useText();
   const name = feedName(feed, text);
-  const status = feed.trackId === null ? "left" : (reading?.status ?? "waiting");
+  const status = shownStatus(feed, reading);
   const remote = feed.trackId === null ? undefined : state.remote.get(feed.trackId);
   const onFrame = useCallback(
     (rtpTimestamp: number | null, shownMs: number) => {
@@ -81,6 +81,11 @@ export function FeedTile({ feed, client, state, reading, focused, onFocus, onFul
   );
 }
 
+function shownStatus(feed: Feed, reading: FeedReading | null): ShownStatus {
+  if (feed.departed) return feed.departed.expectedBack ? "reconnecting" : "left";
+  return reading?.status ?? "waiting";
+}
+
 /** Stands over a picture that is not live: what is wrong and since when. */
 function StoppedNotice({
   feed,
@@ -89,7 +94,7 @@ function StoppedNotice({
   codec,
 }: {
   feed: Feed;
-  status: FeedReading["status"] | "left";
+  status: ShownStatus;
   stoppedForS: number | null;
   codec: string | null;
 }) {
@@ -98,17 +103,18 @@ function StoppedNotice({
     <div className="stopped">
       <strong>{statusWords(status, codec, text)}</strong>
       {status === "unsupported" && <span>{text.feed.unsupportedHint}</span>}
-      {feed.departedSinceMs !== null && <LeftSince sinceMs={feed.departedSinceMs} />}
-      {feed.departedSinceMs === null && stoppedForS !== null && (
+      {feed.departed && <GoneSince {...feed.departed} />}
+      {!feed.departed && stoppedForS !== null && (
         <span>{text.feed.lastPicture(spanWords(stoppedForS, text))}</span>
       )}
     </div>
   );
 }
 
-function LeftSince({ sinceMs }: { sinceMs: number }) {
+function GoneSince({ sinceMs, expectedBack }: NonNullable<Feed["departed"]>) {
   const { text } = useText();
   const now = useNow(1000);
   const seconds = Math.max(0, Math.floor((now - sinceMs) / 1000));
-  return <span>{text.feed.leftSince(spanWords(seconds, text))}</span>;
+  const words = expectedBack ? text.feed.lastPicture : text.feed.leftSince;
+  return <span>{words(spanWords(seconds, text))}</span>;
 }
