@@ -26,6 +26,12 @@ _FEEDBACK: Final = {
 }
 _DEFAULT_H264_PROFILE: Final = "42000a"  # RFC 6184 §8.1: what a missing profile-level-id means
 
+_CONFIGURATION_KEYS: Final = {
+    "H264": ("profile-level-id", "packetization-mode", "level-asymmetry-allowed"),
+    "VP8": (),
+    "VP9": ("profile-id",),
+    "AV1": ("profile", "level-idx", "tier"),
+}
 # RFC 6184 table 5: (profile_idc, mask of profile-iop, value) → name. First match wins.
 _H264_PROFILES: Final = (
     (0x42, 0x4F, 0x40, "constrained-baseline"),
@@ -155,7 +161,17 @@ def _plausible(codec: CodecParameters) -> bool:
     return codec.clock_rate == VIDEO_CLOCK_RATE_HZ
 
 
-def forwarded_fmtp(fmtp: str) -> str:
-    """Format parameters without those that describe one particular stream (`sprop-…`)."""
-    parts = (part.strip() for part in fmtp.split(";"))
-    return ";".join(part for part in parts if part and not part.lower().startswith("sprop-"))
+def configuration_fmtp(codec: CodecParameters) -> str:
+    """The format parameters that say which codec it is.
+
+    Those of one stream (`sprop-…`) and one end's wishes (VP8's `max-fs`) are left out: repeated in an answer
+    of ours, they would become limits that we set.
+    """
+    name = canonical_name(codec.name) or ""
+    keys = _CONFIGURATION_KEYS.get(name)
+    kept = []
+    for part in (part.strip() for part in codec.fmtp.split(";")):
+        key = part.partition("=")[0].strip().lower()
+        if part and (key in keys if keys is not None else not key.startswith("sprop-")):
+            kept.append(part)
+    return ";".join(kept)

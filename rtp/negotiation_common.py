@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from typing import Final
 
 from core.errors import ProtocolError
@@ -188,12 +188,16 @@ def rejected_media(offered: Media) -> Media:
     )
 
 
-def accept_extensions(offered: Iterable[ExtMap], wanted: Collection[str] = KNOWN_EXTENSIONS) -> list[ExtMap]:
-    """Answer to `a=extmap` lines: those we know, same ids, directions mirrored (RFC 8285 §6)."""
+def accept_extensions(offered: Iterable[ExtMap], *, theirs: Direction) -> list[ExtMap]:
+    """Answer to `a=extmap` lines: those we know, same ids, directions mirrored (RFC 8285 §6).
+
+    `theirs` is what the other end does on this m-line; extensions offered only for the other way are left out.
+    """
     accepted: dict[str, ExtMap] = {}
     used: set[int] = set()
     for extension in offered:
-        if extension.uri in wanted and extension.uri not in accepted and 1 <= extension.id <= 255:
+        known = extension.uri in KNOWN_EXTENSIONS and extension.direction in (None, "sendrecv", theirs)
+        if known and extension.uri not in accepted and 1 <= extension.id <= 255:
             if extension.id in used:
                 raise ProtocolError(f"extmap id {extension.id} is used twice in one m-line")
             used.add(extension.id)

@@ -15,9 +15,9 @@ from rtp.codecs import (
     VIDEO_CLOCK_RATE_HZ,
     choose_received,
     codec_names,
+    configuration_fmtp,
     feedback_messages,
     find_rtx,
-    forwarded_fmtp,
     ordered_codecs,
 )
 from rtp.extensions import RID
@@ -91,8 +91,8 @@ def _receiving_media(
     offer: Session, offered: Media, codec: CodecParameters, local: LocalTransport, setup: Setup
 ) -> Media:
     media = live_media(offered.kind, offered.protocol, offered.mid, local, setup)
-    set_codecs(media, answer_codecs(offered.kind, codec, offered.codecs, forwarded_fmtp(codec.fmtp)))
-    media.extensions = accept_extensions(offered.extensions)
+    set_codecs(media, answer_codecs(offered.kind, codec, offered.codecs, configuration_fmtp(codec)))
+    media.extensions = accept_extensions(offered.extensions, theirs="sendonly")
     media.rtcp_rsize = offered.rtcp_rsize
     media.extmap_allow_mixed = offered.extmap_allow_mixed
     media.direction = "recvonly" if sends(offer.direction_of(offered)) else "inactive"

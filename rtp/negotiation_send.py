@@ -13,9 +13,9 @@ from rtp.codecs import (
     canonical_name,
     choose_received,
     codec_names,
+    configuration_fmtp,
     feedback_messages,
     find_rtx,
-    forwarded_fmtp,
     ordered_codecs,
     same_configuration,
 )
@@ -182,7 +182,7 @@ class _PayloadTypes:
 
 def _declared_fmtp(track: OutgoingTrack) -> str:
     """The track's format parameters as an offer states them; H.264 always in packetization-mode 1."""
-    fmtp = forwarded_fmtp(track.fmtp)
+    fmtp = configuration_fmtp(track.parameters)
     if track.codec != "H264" or "packetization-mode=1" in fmtp:
         return fmtp
     parts = [part for part in fmtp.split(";") if part and not part.startswith("packetization-mode")]

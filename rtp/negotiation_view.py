@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rtp.codecs import choose_received, codec_names, find_decoder, find_rtx, forwarded_fmtp, ordered_codecs
+from rtp.codecs import (
+    choose_received,
+    codec_names,
+    configuration_fmtp,
+    find_decoder,
+    find_rtx,
+    ordered_codecs,
+)
 from rtp.negotiation_common import (
     accept_extensions,
     add_source,
@@ -68,8 +75,8 @@ def _take_track(
 
 def _view_media(offered: Media, codec: CodecParameters, local: LocalTransport, setup: Setup) -> Media:
     media = live_media(offered.kind, offered.protocol, offered.mid, local, setup)
-    set_codecs(media, answer_codecs(offered.kind, codec, offered.codecs, forwarded_fmtp(codec.fmtp)))
-    media.extensions = accept_extensions(offered.extensions)
+    set_codecs(media, answer_codecs(offered.kind, codec, offered.codecs, configuration_fmtp(codec)))
+    media.extensions = accept_extensions(offered.extensions, theirs="recvonly")
     media.rtcp_rsize = offered.rtcp_rsize
     media.extmap_allow_mixed = offered.extmap_allow_mixed
     media.direction = "inactive"
