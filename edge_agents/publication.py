@@ -43,6 +43,7 @@ class Publication:
         self._transport = ClientTransport(self, controlling=True, clock=clock)
         self._changed = asyncio.Event()
         self._reported = False
+        self._was_connected = False
 
     @classmethod
     async def open(
@@ -128,7 +129,9 @@ class Publication:
                 self._transport.send(datagrams)
 
     def state_changed(self, state: TransportState) -> None:
-        self._log.info("media_state", state=state, reason=self._transport.close_reason)
+        self._was_connected = self._was_connected or state == "connected"
+        if self._was_connected:
+            self._log.info("media_state", state=state, reason=self._transport.close_reason)
         self._changed.set()
 
     # waiting

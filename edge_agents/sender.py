@@ -115,6 +115,11 @@ class FeedSender:
             send_log=self._send_log,
         )
 
+    @property
+    def video_rtt_ns(self) -> int | None:
+        """Round trip by the server's reports on the picture."""
+        return self._by_kind["video"].rtt.rtt_ns
+
     def video(self, unit: EncodedFrame, sealer: SrtpSender) -> list[bytes]:
         """One access unit. The first one sent is a keyframe; what comes before it is skipped."""
         if self._waits_for_keyframe and not unit.keyframe:

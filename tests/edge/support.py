@@ -28,9 +28,14 @@ class StepClock:
 
 def decode_units(units: Iterable[EncodedFrame]) -> list[av.VideoFrame]:
     """Decode access units in order with FFmpeg's H.264 decoder."""
+    return decode_data(unit.data for unit in units)
+
+
+def decode_data(units: Iterable[bytes]) -> list[av.VideoFrame]:
+    """As `decode_units`, from Annex B bytes."""
     decoder = av.CodecContext.create("h264", "r")
     pictures: list[av.VideoFrame] = []
     for unit in units:
-        pictures += decoder.decode(av.Packet(unit.data))
+        pictures += decoder.decode(av.Packet(unit))
     pictures += decoder.decode(None)
     return pictures
