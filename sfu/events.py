@@ -1,7 +1,7 @@
 """Events of one worker to whoever watches it (signaling), through bounded queues.
 
-A reader that falls behind is disconnected, not silently robbed of events: on reconnecting it gets the whole present
-state again, which is the only thing it needs.
+A reader that falls behind is disconnected, not silently robbed of events: on reconnecting it gets the whole
+present state again, which is the only thing it needs.
 """
 
 from __future__ import annotations

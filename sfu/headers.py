@@ -1,4 +1,4 @@
-"""Pure: outgoing RTP headers (RFC 3550 §5.1), their costly part made once for all consumers with the same ids.
+"""Pure: outgoing RTP headers (RFC 3550 §5.1), the costly part made once for all consumers alike.
 
 Per consumer only payload type, sequence number, timestamp, SSRC and the transport-wide number are packed.
 """
@@ -40,8 +40,8 @@ class PlanKey(NamedTuple):
 class Prepared(NamedTuple):
     """What all consumers of one plan share of one packet.
 
-    With a transport-wide number: `pack(first, marker|pt, seq, ts, ssrc, prefix, number) + tail`; without, the same less
-    `number`.
+    With a transport-wide number: `pack(first, marker|pt, seq, ts, ssrc, prefix, number) + tail`; without, the
+    same less `number`.
     """
 
     sequence_number: int

@@ -41,7 +41,7 @@ class KeyframeRequests:
         self._repeats = 0
 
     def due(self, now_ns: int) -> bool:
-        """True when a request shall go out now (the caller sends it). Asked at each tick and after `request`."""
+        """True when a request shall go out now (the caller sends it). To be asked at each tick."""
         if not self._wanted or self._repeats > MAX_REPEATS:
             return False
         interval_ns = PATIENCE_NS if self._repeats else MIN_INTERVAL_NS

@@ -93,7 +93,7 @@ class Metrics:
         """Kernel receive stamp → last copy handed to the kernel, once per packet received."""
 
     def snapshot(self) -> dict[str, Any]:
-        """JSON-ready: counters, percentiles in µs, and raw bucket counts for readers that want differences."""
+        """JSON-ready: counters, percentiles, and raw bucket counts for readers that want differences."""
         return {
             "counters": asdict(self.counters),
             "inside_us": {

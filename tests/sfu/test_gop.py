@@ -11,7 +11,7 @@ def packet(number: int, *, frame: int = 0, size: int = 100) -> RtpPacket:
 
 
 def test_it_begins_with_the_keyframe_and_keeps_everything_after_it() -> None:
-    group = GroupOfPictures(max_age_ns=1_000)
+    group = GroupOfPictures(serve_ns=1_000)
     group.add(packet(1), keyframe=False, now_ns=0)
     kept = [packet(2, frame=1), packet(3, frame=1), packet(4, frame=2)]
     for index, item in enumerate(kept):
@@ -21,14 +21,14 @@ def test_it_begins_with_the_keyframe_and_keeps_everything_after_it() -> None:
 
 def test_two_keyframe_starts_in_one_frame_are_one_keyframe() -> None:
     """Parameter sets and the first slice may both look like the beginning."""
-    group = GroupOfPictures(max_age_ns=1_000)
+    group = GroupOfPictures(serve_ns=1_000)
     group.add(packet(1, frame=1), keyframe=True, now_ns=0)
     group.add(packet(2, frame=1), keyframe=True, now_ns=0)
     assert [item.sequence_number for item in group.packets] == [1, 2]
 
 
 def test_the_next_keyframe_begins_a_new_list_so_that_readers_notice() -> None:
-    group = GroupOfPictures(max_age_ns=1_000)
+    group = GroupOfPictures(serve_ns=1_000)
     group.add(packet(1, frame=1), keyframe=True, now_ns=0)
     before = group.packets
     group.add(packet(2, frame=2), keyframe=True, now_ns=1)
@@ -38,7 +38,7 @@ def test_the_next_keyframe_begins_a_new_list_so_that_readers_notice() -> None:
 
 
 def test_a_group_that_grew_too_old_is_not_served() -> None:
-    group = GroupOfPictures(max_age_ns=1_000)
+    group = GroupOfPictures(serve_ns=1_000)
     group.add(packet(1, frame=1), keyframe=True, now_ns=0)
     group.add(packet(2, frame=2), keyframe=False, now_ns=1_001)
     assert group.packets == []
@@ -47,7 +47,7 @@ def test_a_group_that_grew_too_old_is_not_served() -> None:
 
 
 def test_a_group_that_grew_too_large_is_not_served() -> None:
-    group = GroupOfPictures(max_age_ns=1_000, max_bytes=250)
+    group = GroupOfPictures(serve_ns=1_000, max_bytes=250)
     for number in range(3):
         group.add(packet(number, frame=1), keyframe=number == 0, now_ns=0)
     assert group.packets == []

@@ -1,0 +1,62 @@
+"""Pure: what the consumers of one subscriber's transport share: numbers, send log, round trip, outbox."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from rtp.reports import RttEstimator
+from rtp.rtcp import TransportFeedback
+from rtp.srtp import SrtpSender
+from rtp.twcc import SendLog
+from transport.token_bucket import TokenBucket
+
+RESENDS_PER_S: Final = 2_000.0
+RESENDS_BURST: Final = 1_000.0
+"""A subscriber that asks for everything again, again and again, gets no more than this."""
+
+
+@dataclass(slots=True)
+class DownlinkCounters:
+    """Since the transport was made."""
+
+    packets_out: int = 0
+    bytes_out: int = 0
+    acknowledged: int = 0
+    reported_lost: int = 0
+    nacked: int = 0
+    resent: int = 0
+    refused: int = 0
+    """Resends that were too many, too soon, or of packets no longer kept."""
+
+
+class Downlink:
+    """One way to one subscriber. `outbox` collects sealed datagrams until the owner sends them."""
+
+    __slots__ = ("counters", "log", "next_number", "outbox", "resends", "rtt", "sealer")
+
+    def __init__(self, now_ns: int) -> None:
+        self.sealer: SrtpSender | None = None
+        """None until the transport is connected, and after it closed."""
+        self.next_number = 0
+        self.log = SendLog()
+        self.rtt = RttEstimator()
+        self.resends = TokenBucket(RESENDS_PER_S, RESENDS_BURST, now_ns)
+        self.outbox: list[bytes] = []
+        self.counters = DownlinkCounters()
+
+    def take(self) -> list[bytes]:
+        """The collected datagrams; the outbox is empty afterwards."""
+        outbox, self.outbox = self.outbox, []
+        counters = self.counters
+        counters.packets_out += len(outbox)
+        counters.bytes_out += sum(map(len, outbox))
+        return outbox
+
+    def on_feedback(self, feedback: TransportFeedback) -> None:
+        """Transport-wide feedback: what arrived and what did not. An estimator will read the same."""
+        for result in self.log.on_feedback(feedback):
+            if result.arrival_ns is None:
+                self.counters.reported_lost += 1
+            else:
+                self.counters.acknowledged += 1

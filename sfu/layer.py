@@ -1,0 +1,211 @@
+"""Pure: one encoding of a published track: what arrives, what is remembered, who gets it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from core.clock import NS_PER_MS, NS_PER_S, NS_PER_US
+from rtp.extensions import (
+    ABS_CAPTURE_TIME,
+    DEPENDENCY_DESCRIPTOR,
+    AbsoluteCaptureTime,
+    build_extensions,
+    decode_abs_capture_time,
+    encode_abs_capture_time,
+    parse_extensions,
+)
+from rtp.history import PacketHistory
+from rtp.keyframe import is_keyframe
+from rtp.negotiation import ReceivedMedia
+from rtp.packet import RtpPacket
+from rtp.receive_stream import ReceiveStream
+from sfu.gop import ASKABLE_SERVE_NS, UNASKABLE_SERVE_NS, GroupOfPictures
+from sfu.keyframes import KeyframeRequests
+
+if TYPE_CHECKING:
+    from sfu.consumer import Consumer
+
+HISTORY_NS: Final = 2_500 * NS_PER_MS
+HISTORY_MAX_PACKETS: Final = 8192
+"""2.5 s at 30 Mbit/s."""
+SILENT_NS: Final = 2 * NS_PER_S
+"""A layer that has sent nothing for so long is not there."""
+RATE_INTERVAL_NS: Final = 1 * NS_PER_S
+MAX_CLOCK_OFFSET_NS: Final = 366 * 86_400 * NS_PER_S
+"""A capture time further off than this is nonsense; it passes as it came."""
+_ABS_CAPTURE_TIME_BYTES: Final = 8
+_MAX_ASKED: Final = 512
+_RTT_SMOOTHING: Final = 8
+
+
+class Layer:
+    """`source` (the SSRC) changes when the publisher restarts its encoder; consumers then begin anew."""
+
+    def __init__(self, media: ReceivedMedia, rid: str | None = None) -> None:
+        self.media = media
+        self.rid = rid
+        self.stream: ReceiveStream | None = None
+        self.history: PacketHistory[RtpPacket] = PacketHistory(HISTORY_NS, HISTORY_MAX_PACKETS)
+        self.askable = bool({"nack pli", "ccm fir"} & media.feedback)
+        self.group = GroupOfPictures(ASKABLE_SERVE_NS if self.askable else UNASKABLE_SERVE_NS)
+        self.keyframes = KeyframeRequests()
+        self.consumers: list[Consumer] = []
+        """Those that send this layer or wait for a keyframe of it."""
+        self.pending: list[RtpPacket] = []
+        """Received since the last flush."""
+        self.pending_key: int | None = None
+        """Index in `pending` where a consumer may begin."""
+        self.last_packet_ns: int | None = None
+        self.bitrate_bps = 0
+        self._is_video = media.kind == "video"
+        self._capture_id = media.extensions.id_of(ABS_CAPTURE_TIME)
+        self._descriptor_id = media.extensions.id_of(DEPENDENCY_DESCRIPTOR)
+        self._rate_ns = 0
+        self._rate_bytes = 0
+        self._asked: dict[int, int] = {}
+        self._rtt_ns: int | None = None
+
+    @property
+    def source(self) -> int | None:
+        """SSRC of the present stream; None before the first packet."""
+        return None if self.stream is None else self.stream.ssrc
+
+    def is_live(self, now_ns: int) -> bool:
+        """True while packets come."""
+        return self.last_packet_ns is not None and now_ns - self.last_packet_ns < SILENT_NS
+
+    def bind(self, ssrc: int, rtx_ssrc: int | None) -> None:
+        """From now on the layer is this SSRC; everything of the one before is forgotten."""
+        media = self.media
+        rtx = media.rtx_payload_type
+        self.stream = ReceiveStream(
+            ssrc,
+            media.clock_rate,
+            payload_types=(media.payload_type,),
+            rtx_ssrc=rtx_ssrc,
+            rtx_payload_types={} if rtx is None else {rtx: media.payload_type},
+            nack="nack" in media.feedback,
+            abs_capture_time_id=self._capture_id,
+        )
+        if self._rtt_ns is not None:
+            self.stream.set_rtt(self._rtt_ns)
+        self.history.clear()
+        self.group.clear()
+        self.pending, self.pending_key = [], None
+        self._asked.clear()
+        self._rate_bytes = 0
+        if self._is_video and self.consumers:
+            self.keyframes.request()
+
+    def receive(self, packet: RtpPacket, now_ns: int) -> bool:
+        """Take a packet of this layer's SSRC or its RTX. True when it is to be forwarded.
+
+        Raises `ProtocolError` for a malformed one.
+        """
+        stream = self.stream
+        assert stream is not None
+        if not packet.payload:
+            return self._receive_padding(stream, packet, now_ns)
+        media = stream.receive(packet, now_ns)
+        self.last_packet_ns = now_ns
+        if media is None:
+            return False
+        if media is not packet:
+            self._measure_rtt(media.sequence_number, now_ns)
+        if self._capture_id is not None and media.extension_profile is not None:
+            self._add_clock_offset(media)
+        self._remember(media, now_ns)
+        return True
+
+    def _remember(self, packet: RtpPacket, now_ns: int) -> None:
+        self.history.put(packet.sequence_number, packet, now_ns)
+        keyframe = not self._is_video
+        if self._is_video:
+            keyframe = is_keyframe(self.media.codec, packet.payload, self._descriptor(packet))
+            self.group.add(packet, keyframe, now_ns)
+            if keyframe:
+                self.keyframes.received()
+        if keyframe and self.pending_key is None:
+            self.pending_key = len(self.pending)
+        self.pending.append(packet)
+
+    def _receive_padding(self, stream: ReceiveStream, packet: RtpPacket, now_ns: int) -> bool:
+        """A probe: it used up a number, which viewers must not take for a loss."""
+        duplicates = stream.duplicates
+        stream.receive(packet, now_ns)
+        if packet.payload_type == self.media.payload_type and stream.duplicates == duplicates:
+            for consumer in self.consumers:
+                consumer.rewriter.skip(stream.ssrc, packet.sequence_number)
+        return False
+
+    def _descriptor(self, packet: RtpPacket) -> bytes | None:
+        if self._descriptor_id is None or packet.extension_profile is None:
+            return None
+        return parse_extensions(packet.extension_profile, packet.extension).get(self._descriptor_id)
+
+    def _add_clock_offset(self, packet: RtpPacket) -> None:
+        """Fill in our estimate of the capturer's clock, which only the first hop can make."""
+        items = parse_extensions(packet.extension_profile, packet.extension)
+        value = items.get(self._capture_id or 0)
+        assert self.stream is not None
+        if value is None or len(value) != _ABS_CAPTURE_TIME_BYTES:
+            return
+        ours_us = self.stream.capture_clock.capture_time_us(packet.timestamp)
+        if ours_us is None:
+            return
+        capture_ns = decode_abs_capture_time(value).capture_ns
+        offset_ns = capture_ns - ours_us * NS_PER_US
+        if abs(offset_ns) > MAX_CLOCK_OFFSET_NS:
+            return
+        items[self._capture_id or 0] = encode_abs_capture_time(AbsoluteCaptureTime(capture_ns, offset_ns))
+        packet.extension_profile, packet.extension = build_extensions(items.items())
+
+    def take_pending(self) -> tuple[list[RtpPacket], int | None]:
+        """(packets since the last call, index of the first one a consumer may begin with)."""
+        batch, key = self.pending, self.pending_key
+        self.pending, self.pending_key = [], None
+        return batch, key
+
+    # repair
+
+    def nacks_due(self, now_ns: int) -> list[int]:
+        """Numbers to ask the publisher for now."""
+        if self.stream is None:
+            return []
+        lost = self.stream.nacks_due(now_ns)
+        for number in lost:
+            if number in self._asked:
+                self._asked[number] = 0  # asked twice: an answer tells nothing of the round trip
+            elif len(self._asked) < _MAX_ASKED:
+                self._asked[number] = now_ns
+        if self._is_video and self.stream.take_keyframe_need():
+            self.keyframes.request()
+        return lost
+
+    def _measure_rtt(self, sequence_number: int, now_ns: int) -> None:
+        """A receiver learns the round trip from how long an answer to a NACK takes."""
+        asked_ns = self._asked.pop(sequence_number, 0)
+        if not asked_ns or self.stream is None:
+            return
+        sample_ns = now_ns - asked_ns
+        before_ns = self._rtt_ns
+        self._rtt_ns = (
+            sample_ns if before_ns is None else before_ns + (sample_ns - before_ns) // _RTT_SMOOTHING
+        )
+        self.stream.set_rtt(self._rtt_ns)
+        if len(self._asked) >= _MAX_ASKED:
+            self._asked.clear()
+
+    @property
+    def rtt_ns(self) -> int | None:
+        """Round trip to the publisher as repairs show it."""
+        return self._rtt_ns
+
+    def update_rate(self, now_ns: int) -> None:
+        """Measure the bit rate over the last second or so."""
+        if self.stream is None or now_ns - self._rate_ns < RATE_INTERVAL_NS:
+            return
+        received = self.stream.bytes_received
+        if self._rate_ns:
+            self.bitrate_bps = (received - self._rate_bytes) * 8 * NS_PER_S // (now_ns - self._rate_ns)
+        self._rate_ns, self._rate_bytes = now_ns, received

@@ -1,0 +1,111 @@
+"""The SFU worker's process: `teleconsult serve --role sfu`, or `python -m sfu.main` by itself."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from core.clock import SystemClock
+from core.config import Settings, load_settings
+from core.errors import ConfigError
+from core.logging import configure_logging
+from sfu.api import serve_api
+from sfu.worker import Worker
+from transport.endpoint import MediaEndpoint
+from transport.garbage import GarbagePlan
+
+log = structlog.get_logger()
+
+TOKEN_VARIABLE: Final = "SFU_API_TOKEN"  # noqa: S105 - a variable's name
+
+
+async def run(settings: Settings, *, worker_id: str, api: str, token: str | None = None) -> None:
+    """Serve media and the internal API until SIGTERM or SIGINT, then close every transport and return.
+
+    Raises `ConfigError` when a port or socket cannot be had.
+    """
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    clock = SystemClock()
+    endpoint = await _open_endpoint(settings, clock)
+    worker, garbage = Worker(endpoint, worker_id, clock), GarbagePlan()
+    try:
+        runner = await serve_api(worker, api, token if token is not None else read_token(None))
+        try:
+            garbage.start()
+            log.info(
+                "sfu.ready", worker_id=worker_id, boot_id=worker.boot_id, udp_port=endpoint.port.address[1]
+            )
+            await worker.run(stopping)
+        finally:
+            garbage.stop()
+            worker.close_all("worker_stopping")
+            await runner.cleanup()
+    finally:
+        await endpoint.close()
+    log.info("sfu.stopped", worker_id=worker_id)
+
+
+async def _open_endpoint(settings: Settings, clock: SystemClock) -> MediaEndpoint:
+    announce = [_host_port(item) for item in settings.announce]
+    try:
+        return await MediaEndpoint.open(settings.udp_host, settings.udp_port, announce=announce, clock=clock)
+    except OSError as error:
+        place = f"{settings.udp_host}:{settings.udp_port}"
+        raise ConfigError(f"cannot take media on UDP {place}: {error.strerror}; set --udp-port") from None
+
+
+def _host_port(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
+def read_token(path: Path | None) -> str | None:
+    """The API's bearer token: the file's first line, else the environment's; None without either."""
+    if path is None:
+        return os.environ.get(TOKEN_VARIABLE) or None
+    try:
+        token = path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    if not token:
+        raise ConfigError(f"{path}: holds no token")
+    return token
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m sfu.main", description="One SFU worker by itself.")
+    parser.add_argument("--worker-id", default="sfu-1")
+    parser.add_argument("--api", required=True, help="unix:/path or host:port")
+    parser.add_argument("--token-file", type=Path, help=f"bearer token; else ${TOKEN_VARIABLE}")
+    parser.add_argument("--udp-host")
+    parser.add_argument("--udp-port", type=int)
+    parser.add_argument("--announce", help="host:port,…")
+    parser.add_argument("--log-level")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Command line of one worker without the rest of the service."""
+    import uvloop
+
+    given = _parse(arguments)
+    settings = load_settings(
+        udp_host=given.udp_host, udp_port=given.udp_port, announce=given.announce, log_level=given.log_level
+    )
+    configure_logging(settings.log_level, "sfu")
+    token = read_token(given.token_file)
+    uvloop.run(run(settings, worker_id=given.worker_id, api=given.api, token=token))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,144 @@
+"""Pure: answers one consumer's NACKs: by RTX from the producer's history, or with the ciphertext sent before.
+
+Nonce rule: a number is sealed once. With RTX a resend is a new packet of the RTX stream; without, only the
+stored ciphertext may go out again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Final
+
+from core.clock import NS_PER_MS, NS_PER_S
+from rtp.history import PacketHistory
+from rtp.negotiation import AcceptedMedia
+from rtp.packet import RtpPacket
+from rtp.rewrite import StreamRewriter
+from rtp.srtp import SrtpSender
+from sfu.downlink import Downlink
+from sfu.headers import HeaderPlan
+
+if TYPE_CHECKING:
+    from sfu.producer import Producer
+
+CIPHERTEXT_NS: Final = 1 * NS_PER_S
+CIPHERTEXT_MAX_PACKETS: Final = 1024
+MIN_INTERVAL_NS: Final = 15 * NS_PER_MS
+"""Between two resends of one packet, or most of a round trip: the last one may still be under way."""
+MAX_REMEMBERED: Final = 2048
+_RETRY_PART: Final = 0.8
+
+
+class Resender:
+    """Belongs to one consumer; `rewriter`, `link` and `plan` are the consumer's."""
+
+    __slots__ = (
+        "_ciphertext",
+        "_link",
+        "_media",
+        "_plan",
+        "_producer",
+        "_resent",
+        "_rewriter",
+        "_rtx_sequence",
+    )
+
+    def __init__(
+        self,
+        producer: Producer,
+        media: AcceptedMedia,
+        rewriter: StreamRewriter,
+        link: Downlink,
+        plan: HeaderPlan,
+        first_rtx_sequence: int,
+    ) -> None:
+        self._producer = producer
+        self._media = media
+        self._rewriter = rewriter
+        self._link = link
+        self._plan = plan
+        self._rtx_sequence = first_rtx_sequence & 0xFFFF
+        self._resent: dict[int, int] = {}
+        without_rtx = media.rtx_payload_type is None or media.rtx_ssrc is None
+        self._ciphertext: PacketHistory[bytes] | None = None
+        if without_rtx and "nack" in media.feedback:
+            self._ciphertext = PacketHistory(CIPHERTEXT_NS, CIPHERTEXT_MAX_PACKETS)
+
+    @property
+    def keeps_ciphertext(self) -> bool:
+        """True when what is sent has to be handed to `keep`."""
+        return self._ciphertext is not None
+
+    def keep(self, datagrams: Iterable[bytes], now_ns: int) -> None:
+        """Remember sealed packets, for a subscriber without RTX."""
+        assert self._ciphertext is not None
+        for datagram in datagrams:
+            self._ciphertext.put(datagram[2] << 8 | datagram[3], datagram, now_ns)
+
+    def on_nack(self, lost: Sequence[int], now_ns: int) -> None:
+        """Put answers into the link's outbox; numbers too old, or asked for too often, are passed over."""
+        link = self._link
+        sealer = link.sealer
+        if sealer is None:
+            return
+        link.counters.nacked += len(lost)
+        for number in lost:
+            datagram = self._answer(number, now_ns, sealer)
+            if datagram is None:
+                link.counters.refused += 1
+            else:
+                link.counters.resent += 1
+                link.outbox.append(datagram)
+
+    def _answer(self, number: int, now_ns: int, sealer: SrtpSender) -> bytes | None:
+        interval_ns = max(MIN_INTERVAL_NS, int((self._link.rtt.rtt_ns or 0) * _RETRY_PART))
+        if now_ns - self._resent.get(number, -interval_ns) < interval_ns:
+            return None
+        if self._ciphertext is not None:
+            datagram = self._ciphertext.get(number)
+        else:
+            datagram = self._retransmit(number, now_ns, sealer)
+        if datagram is None or not self._link.resends.take(now_ns):
+            return None
+        self._note(number, now_ns)
+        return datagram
+
+    def _note(self, number: int, now_ns: int) -> None:
+        self._resent.pop(number, None)
+        self._resent[number] = now_ns
+        if len(self._resent) > MAX_REMEMBERED:
+            del self._resent[next(iter(self._resent))]
+
+    def _retransmit(self, number: int, now_ns: int, sealer: SrtpSender) -> bytes | None:
+        media = self._media
+        packet = self._original(number)
+        if packet is None or media.rtx_payload_type is None or media.rtx_ssrc is None:
+            return None
+        item = self._plan.prepare(packet)
+        sequence = self._rtx_sequence
+        self._rtx_sequence = (sequence + 1) & 0xFFFF
+        timestamp = (packet.timestamp + self._rewriter.timestamp_offset) & 0xFFFFFFFF
+        link = self._link
+        fields = (
+            item.first,
+            item.marker | media.rtx_payload_type,
+            sequence,
+            timestamp,
+            media.rtx_ssrc,
+            item.prefix,
+        )
+        payload = number.to_bytes(2, "big") + packet.payload
+        if self._plan.key.number_id is None:
+            return sealer.seal(item.pack(*fields) + item.tail, payload)
+        transport_number = link.next_number
+        link.next_number = (transport_number + 1) & 0xFFFF
+        sealed = sealer.seal(item.pack(*fields, transport_number) + item.tail, payload)
+        link.log.sent(transport_number, len(sealed), now_ns)
+        return sealed
+
+    def _original(self, number: int) -> RtpPacket | None:
+        place = self._rewriter.source_of(number)
+        if place is None:
+            return None
+        layer = self._producer.layer_of(place[0])
+        return None if layer is None else layer.history.get(place[1])

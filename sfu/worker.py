@@ -1,0 +1,185 @@
+"""One SFU worker: every session, track and timer of its process."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+from collections.abc import Iterator
+from typing import Any, Final
+
+import structlog
+
+from core.clock import Clock
+from core.errors import Conflict, NotFound, ProtocolError
+from core.ids import new_id
+from core.messages import Model
+from core.worker_api import (
+    CreateTransport,
+    Subscriptions,
+    TrackLive,
+    TransportChanged,
+    TransportDescription,
+    WorkerReady,
+)
+from sfu.events import EventHub
+from sfu.metrics import Metrics
+from sfu.producer import Producer
+from sfu.publisher import PublishSession, require_publisher
+from sfu.router import Router
+from sfu.session import PeerSession
+from sfu.subscriber import SubscribeSession, require_subscriber
+from transport.endpoint import MediaEndpoint
+
+TICK_S: Final = 0.02
+MAX_SESSIONS: Final = 2_000
+_log = structlog.get_logger()
+
+
+class Worker:
+    """Implements the calls of the internal API. All methods belong to the endpoint's event loop."""
+
+    def __init__(self, endpoint: MediaEndpoint, worker_id: str, clock: Clock) -> None:
+        self.clock = clock
+        self.endpoint = endpoint
+        self.worker_id = worker_id
+        self.boot_id = new_id("b")
+        self.metrics = Metrics()
+        self.router = Router(self.metrics)
+        self.events = EventHub()
+        self._sessions: dict[str, PeerSession] = {}
+        self._publishers: dict[str, PublishSession] = {}
+        self._tracks: dict[str, Producer] = {}
+        endpoint.on_batch_end = self.batch_ended
+
+    # the internal API
+
+    def create(self, request: CreateTransport) -> TransportDescription:
+        """A new transport. Raises `RemoteError`s; then no transport is left behind."""
+        if request.transport_id in self._sessions:
+            raise Conflict(f"transport {request.transport_id} exists")
+        if len(self._sessions) >= MAX_SESSIONS:
+            raise Conflict("this worker is full", code="worker_full", status=503)
+        if request.direction != "subscribe" and request.offer is None:
+            raise ProtocolError(f"a {request.direction} transport needs an offer")
+        session: PeerSession
+        if request.direction == "publish":
+            session = self._publishers[request.transport_id] = PublishSession(self, request)
+        else:
+            session = SubscribeSession(self, request)
+        self._sessions[request.transport_id] = session
+        try:
+            return self._describe(session, request)
+        except BaseException:
+            session.close("not_established")
+            raise
+
+    def _describe(self, session: PeerSession, request: CreateTransport) -> TransportDescription:
+        if isinstance(session, PublishSession):
+            return session.offer(request.offer or "")
+        subscriber = require_subscriber(session)
+        if request.direction == "view":
+            return subscriber.view(request.offer or "", request.track_ids)
+        return subscriber.subscribe(Subscriptions(track_ids=request.track_ids))
+
+    def offer(self, transport_id: str, sdp: str) -> TransportDescription:
+        """A publisher's changed offer."""
+        return require_publisher(self._session(transport_id)).offer(sdp)
+
+    def answer(self, transport_id: str, sdp: str) -> None:
+        """A subscriber's answer to our latest offer."""
+        require_subscriber(self._session(transport_id)).answer(sdp)
+
+    def subscribe(self, transport_id: str, wanted: Subscriptions) -> TransportDescription:
+        """Change a subscriber's tracks."""
+        return require_subscriber(self._session(transport_id)).subscribe(wanted)
+
+    def patch(self, transport_id: str, fragment: str) -> str | None:
+        """Trickle ICE, ICE restart."""
+        return self._session(transport_id).patch(fragment)
+
+    def delete(self, transport_id: str, reason: str) -> None:
+        """Close a transport. Raises `NotFound`."""
+        self._session(transport_id).close(reason)
+
+    def _session(self, transport_id: str) -> PeerSession:
+        session = self._sessions.get(transport_id)
+        if session is None:
+            raise NotFound(f"there is no transport {transport_id}")
+        return session
+
+    def present_state(self) -> Iterator[Model]:
+        """What a new reader of events must know."""
+        yield WorkerReady(worker_id=self.worker_id, boot_id=self.boot_id)
+        for session in self._sessions.values():
+            if session.announced in ("connected", "silent"):
+                yield TransportChanged(transport_id=session.id, state=session.announced)
+        for producer in self._tracks.values():
+            if producer.live:
+                identity = producer.identity
+                yield TrackLive(track_id=identity.track_id, kind=identity.kind, live=True)
+
+    def stats(self) -> dict[str, Any]:
+        """JSON-ready: totals, histogram, process, each session."""
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        return {
+            "worker_id": self.worker_id,
+            "boot_id": self.boot_id,
+            **self.metrics.snapshot(),
+            "process": {
+                "cpu_user_s": usage.ru_utime,
+                "cpu_system_s": usage.ru_stime,
+                "max_rss_bytes": usage.ru_maxrss * 1024,
+            },
+            "sessions": [session.stats() for session in self._sessions.values()],
+        }
+
+    # SessionHost
+
+    def emit(self, event: Model) -> None:
+        """Tell whoever watches."""
+        self.events.emit(event)
+        self.metrics.counters.events_dropped = self.events.dropped
+
+    def track(self, track_id: str, room: str) -> Producer | None:
+        """A track of that room; others do not exist for it."""
+        producer = self._tracks.get(track_id)
+        return producer if producer is not None and producer.identity.room == room else None
+
+    def track_added(self, producer: Producer) -> None:
+        self._tracks[producer.identity.track_id] = producer
+
+    def track_removed(self, producer: Producer) -> None:
+        self._tracks.pop(producer.identity.track_id, None)
+
+    def session_closed(self, session: PeerSession) -> None:
+        self._sessions.pop(session.id, None)
+        self._publishers.pop(session.id, None)
+
+    # time
+
+    def batch_ended(self) -> None:
+        """The socket is drained: fan out, ask for what is missing."""
+        now_ns = self.clock.monotonic_ns()
+        self.router.flush(now_ns, self.clock.unix_ns)
+        for session in list(self._publishers.values()):
+            session.batch_ended(now_ns)
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Tick until `stopping` is set."""
+        stop = asyncio.ensure_future(stopping.wait())
+        try:
+            while not stop.done():
+                self.tick(self.clock.monotonic_ns())
+                await asyncio.wait([stop], timeout=TICK_S)
+        finally:
+            stop.cancel()
+
+    def tick(self, now_ns: int) -> None:
+        """Every 20 ms: what is due by time."""
+        for session in list(self._sessions.values()):
+            session.tick(now_ns)
+
+    def close_all(self, reason: str) -> None:
+        """Say goodbye to every peer."""
+        for session in list(self._sessions.values()):
+            session.close(reason)
