@@ -1,0 +1,298 @@
+"""Pure: one received stream → pieces of at most a second on the timeline, cut at any frame.
+
+A generation begins with a keyframe; another size or other parameter sets begin the next one. Times inside a
+piece follow the RTP timestamps exactly; every piece takes its start from the newest mapping to capture
+time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from archive.entries import Codec
+from archive.writer import Span
+from core.clock import NS_PER_MS, NS_PER_S, NS_PER_US
+from core.errors import ProtocolError
+from recorder.fmp4 import Sample, TrackFormat
+from recorder.jobs import GapJob, Generation, PieceJob, TrackJob
+from recorder.timeline import US_PER_S, Position, Timeline
+from rtp.payload import AccessUnit
+from rtp.payload.opus import duration_samples
+from rtp.sequence import timestamp_delta
+
+PIECE_US: Final = US_PER_S
+PIECE_AGE_NS: Final = NS_PER_S
+"""A piece is cut when its first frame has waited this long, even if nothing follows."""
+HOLD_NS: Final = 500 * NS_PER_MS
+"""First frames wait so long for the mapping to capture time, then go by arrival."""
+MAX_HELD: Final = 600
+"""Frames that wait at most; of more, the mapping is not waited for."""
+SETBACK_US: Final = 500_000
+"""When a new mapping lies further back than this, times cannot be squeezed: a new generation begins."""
+DEFAULT_FRAME_RATE: Final = 30
+
+
+@dataclass(frozen=True, slots=True)
+class TrackSource:
+    """Where a stream comes from. `name`: the archive's name of the track."""
+
+    name: str
+    feed: str
+    input: str
+    track_id: str
+    codec: Codec
+    clock_rate: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    unit: AccessUnit
+    arrival_us: int
+    came_ns: int
+
+
+class TrackCutter:
+    """Push access units, poll for time, finish at the end; each returns jobs for the writer, in order."""
+
+    def __init__(
+        self, source: TrackSource, epoch_us: int, reason: str, interrupted: tuple[int, str] | None = None
+    ) -> None:
+        """`reason`: why the first generation begins. `interrupted`: since when, and why, this track was away:
+        the gap is declared when it is back.
+        """
+        self.source = source
+        self.timeline = Timeline(epoch_us, source.clock_rate)
+        self.wants_keyframe = source.codec != "opus"
+        """True until a keyframe has come that a generation can begin with."""
+        self._reason = reason
+        self._held: list[_Frame] = []
+        self._generation: Generation | None = None
+        self._parameter_sets: tuple[bytes, ...] = ()
+        self._samples: list[Sample] = []
+        self._anchor: tuple[int, int, Position] | None = None
+        """RTP timestamp, ticks and position of the first frame of the piece in progress."""
+        self._first_came_ns = self._last_came_ns = 0
+        self._last_ticks = -1
+        self._last_rtp: int | None = None
+        self._nominal_rtp = source.clock_rate // DEFAULT_FRAME_RATE
+        self._previous_end_us = 0
+        self._lost: tuple[int, int] | None = None
+        self._interrupted = interrupted
+        self.end_us: int | None = None
+        """Where the last frame ends; None before the first."""
+
+    def set_clock(self, rtp_timestamp: int, capture_time_us: int, uncertainty_us: int) -> list[TrackJob]:
+        """The mapping from RTP to capture time, again and again; new ones count from the next piece on."""
+        self.timeline.set_clock(rtp_timestamp, capture_time_us, uncertainty_us)
+        return self._release()
+
+    def push(self, unit: AccessUnit, arrival_us: int, now_ns: int) -> list[TrackJob]:
+        """The next frame, in decoding order. `arrival_us`: Unix time; `now_ns`: monotonic."""
+        frame = _Frame(unit, arrival_us, now_ns)
+        if not self.timeline.mapped and not self._samples and len(self._held) < MAX_HELD:
+            self._held.append(frame)
+            return self.poll(now_ns)
+        return self._release() + self._take(frame)
+
+    def poll(self, now_ns: int) -> list[TrackJob]:
+        """Time passes: give up waiting for the mapping, cut what has waited long enough."""
+        jobs: list[TrackJob] = []
+        if self._held and now_ns - self._held[0].came_ns >= HOLD_NS:
+            jobs += self._release()
+        if self._samples and now_ns - self._first_came_ns >= PIECE_AGE_NS:
+            shown_us = (now_ns - self._last_came_ns) // NS_PER_US
+            jobs += self._cut(self._ticks_us(self._last_ticks) + max(self._nominal_us, shown_us))
+        return jobs
+
+    def finish(self) -> list[TrackJob]:
+        """The stream has ended."""
+        jobs = self._release()
+        if self._samples:
+            jobs += self._cut(None)
+        return jobs
+
+    def _release(self) -> list[TrackJob]:
+        held, self._held = self._held, []
+        jobs: list[TrackJob] = []
+        for frame in held:
+            jobs += self._take(frame)
+        return jobs
+
+    def _take(self, frame: _Frame) -> list[TrackJob]:
+        jobs = self._begin_generation(frame) if self._begins(frame.unit) else []
+        if self._generation is None:
+            return jobs
+        self._learn_duration(frame.unit)
+        jobs += self._place(frame)
+        if frame.unit.after_loss and self._samples:
+            self._note_loss()
+        return jobs
+
+    # generations
+
+    def _begins(self, unit: AccessUnit) -> bool:
+        """True for a frame that must begin a new generation, and can."""
+        if self.source.codec == "opus":
+            return self._generation is None
+        if not unit.keyframe or unit.size is None:
+            return False
+        if self.source.codec in ("H264", "AV1") and not unit.parameter_sets:
+            return False
+        generation = self._generation
+        if generation is None:
+            return True
+        same_size = unit.size == (generation.format.width, generation.format.height)
+        return not same_size or unit.parameter_sets != self._parameter_sets
+
+    def _begin_generation(self, frame: _Frame) -> list[TrackJob]:
+        position = self.timeline.position(frame.unit.timestamp, frame.arrival_us)
+        jobs = self._cut(position.us) if self._samples else []
+        width, height = frame.unit.size or (0, 0)
+        if self._generation is not None:
+            changed = (width, height) != (self._generation.format.width, self._generation.format.height)
+            self._reason = "size_changed" if changed else "parameters_changed"
+        track = TrackFormat(self.source.codec, width, height)
+        first = Sample(frame.unit.data, 0, track.timescale // 30, sync=True)
+        self._generation = Generation(
+            self.source.name,
+            track,
+            first,
+            self._reason,
+            feed=self.source.feed,
+            input=self.source.input,
+            track_id=self.source.track_id,
+        )
+        self._parameter_sets = frame.unit.parameter_sets
+        self.wants_keyframe = False
+        return jobs
+
+    def _abandon_generation(self, reason: str) -> list[TrackJob]:
+        """Times went back: what comes next cannot follow in the same file."""
+        jobs = self.finish()
+        self._interrupted = (self._previous_end_us, reason)
+        self._generation, self._last_ticks, self._reason = None, -1, reason
+        self.wants_keyframe = self.source.codec != "opus"
+        return jobs
+
+    # frames
+
+    def _learn_duration(self, unit: AccessUnit) -> None:
+        if self.source.codec == "opus":
+            try:
+                self._nominal_rtp = duration_samples(unit.data)
+            except ProtocolError:
+                return
+        elif self._last_rtp is not None:
+            delta = timestamp_delta(unit.timestamp, self._last_rtp)
+            if 0 < delta < self.source.clock_rate // 2 and not unit.after_loss:
+                self._nominal_rtp = delta
+        self._last_rtp = unit.timestamp
+
+    def _place(self, frame: _Frame) -> list[TrackJob]:
+        """Add to the piece in progress, or cut and begin the next one."""
+        if self._samples and self._fits(frame.unit):
+            self._append(frame, self._follow(frame.unit.timestamp))
+            return []
+        position = self.timeline.position(frame.unit.timestamp, frame.arrival_us)
+        jobs = self._cut(None if frame.unit.after_loss else position.us) if self._samples else []
+        if self._last_ticks >= 0 and self._ticks_us(self._last_ticks) - position.us > SETBACK_US:
+            jobs += self._abandon_generation("clock_changed")
+            return jobs + (self._take(frame) if self._begins(frame.unit) else [])
+        ticks = max(self._to_ticks(position.us), self._last_ticks + 1)
+        self._anchor = (frame.unit.timestamp, ticks, position)
+        self._first_came_ns = frame.came_ns
+        self._append(frame, ticks)
+        return jobs + self._take_interruption(position)
+
+    def _append(self, frame: _Frame, ticks: int) -> None:
+        self._samples.append(Sample(frame.unit.data, ticks, 0, frame.unit.keyframe))
+        self._last_ticks, self._last_came_ns = ticks, frame.came_ns
+        self.end_us = self._ticks_us(ticks) + self._nominal_us
+
+    def _fits(self, unit: AccessUnit) -> bool:
+        assert self._generation is not None
+        ticks = self._follow(unit.timestamp)
+        end = ticks + self._nominal_ticks - self._samples[0].ticks
+        return ticks > self._last_ticks and end <= self._generation.format.timescale * PIECE_US // US_PER_S
+
+    def _note_loss(self) -> None:
+        """Frames are missing just before the newest one."""
+        until_us = self._ticks_us(self._samples[-1].ticks)
+        if len(self._samples) > 1:
+            begin_us = self._ticks_us(self._samples[-2].ticks) + self._nominal_us
+        else:
+            begin_us = self._previous_end_us or until_us
+        self._lost = (self._lost[0] if self._lost else min(begin_us, until_us), until_us)
+
+    # pieces
+
+    def _cut(self, end_us: int | None) -> list[TrackJob]:
+        """End the piece in progress; its last frame lasts until `end_us` (None: as frames usually do), as far
+        as a piece may reach.
+        """
+        assert self._generation is not None
+        assert self._anchor is not None
+        samples, position = self._samples, self._anchor[2]
+        self._samples, self._anchor = [], None
+        first_us, last_us = self._ticks_us(samples[0].ticks), self._ticks_us(samples[-1].ticks)
+        if end_us is None:
+            end_us = last_us + self._nominal_us
+        end_us = max(min(end_us, first_us + PIECE_US), last_us + 1)
+        ends = [sample.ticks for sample in samples[1:]]
+        ends.append(max(self._to_ticks(end_us), samples[-1].ticks + 1))
+        timed = tuple(
+            Sample(sample.data, sample.ticks, end - sample.ticks, sample.sync)
+            for sample, end in zip(samples, ends, strict=True)
+        )
+        piece = PieceJob(
+            self._generation,
+            timed,
+            Span(first_us, end_us),
+            samples[0].sync,
+            position.clock,
+            position.uncertainty_us,
+        )
+        self._previous_end_us = self.end_us = end_us
+        return [piece, *self._take_gap()]
+
+    def _take_gap(self) -> list[TrackJob]:
+        if self._lost is None:
+            return []
+        gap = GapJob(self.source.name, Span(*self._lost), "packet_loss")
+        self._lost = None
+        return [gap]
+
+    def _take_interruption(self, position: Position) -> list[TrackJob]:
+        if self._interrupted is None:
+            return []
+        begin_us, reason = self._interrupted
+        self._interrupted = None
+        return [GapJob(self.source.name, Span(min(begin_us, position.us), position.us), reason)]
+
+    # units
+
+    def _follow(self, rtp_timestamp: int) -> int:
+        """The frame's ticks by the piece's own mapping."""
+        assert self._anchor is not None
+        assert self._generation is not None
+        first, ticks, _ = self._anchor
+        delta = timestamp_delta(rtp_timestamp, first)
+        return ticks + delta * self._generation.format.timescale // self.source.clock_rate
+
+    @property
+    def _nominal_us(self) -> int:
+        return self._nominal_rtp * US_PER_S // self.source.clock_rate
+
+    @property
+    def _nominal_ticks(self) -> int:
+        return self._to_ticks(self._nominal_us)
+
+    def _to_ticks(self, us: int) -> int:
+        assert self._generation is not None
+        return (us * self._generation.format.timescale + US_PER_S // 2) // US_PER_S
+
+    def _ticks_us(self, ticks: int) -> int:
+        if self._generation is None:
+            return 0
+        return ticks * US_PER_S // self._generation.format.timescale
