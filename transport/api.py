@@ -53,8 +53,9 @@ class TransportSink(Protocol):
 class MediaTransport(Protocol):
     """What both ends offer. Outgoing RTP: `sealer.seal(header, payload)`, collected, then `send(list)`."""
 
-    sealer: SrtpSender | None
-    """None until DTLS is done."""
+    @property
+    def sealer(self) -> SrtpSender | None:
+        """None until DTLS is done and after close."""
 
     @property
     def state(self) -> TransportState: ...

@@ -72,6 +72,7 @@ class DtlsSession:
         self._pipe = DatagramPipe("controlled", self._send_flight)
         self._dtls = KeyExporter(self._pipe, certificate, role, profiles)
         self._flight: list[bytes] = []
+        self._heard = False
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
         self._done = False
@@ -82,8 +83,7 @@ class DtlsSession:
 
     def feed(self, datagram: bytes) -> None:
         """A DTLS datagram (first byte 20…63) from a validated address."""
-        self._stop_timer()
-        self._flight.clear()
+        self._heard = True
         self._pipe.feed(datagram)
 
     async def close(self) -> None:
@@ -121,10 +121,19 @@ class DtlsSession:
             self._on_closed(reason)
 
     def _send_flight(self, datagram: bytes) -> None:
+        """The first datagram after something was heard begins a new flight; the one before has arrived then.
+
+        Hearing alone proves nothing: it may be the peer's repetition, because ours was lost.
+        """
         self._send(datagram)
-        if self._dtls.keys is None and len(self._flight) < MAX_FLIGHT_DATAGRAMS:
+        if self._dtls.keys is not None:
+            return
+        if self._heard or self._timer is None:
+            self._flight.clear()
+            self._heard = False
+        if len(self._flight) < MAX_FLIGHT_DATAGRAMS:
             self._flight.append(datagram)
-            self._repeat_later(0)
+        self._repeat_later(0)
 
     def _sent_the_last_flight(self) -> bool:
         """The server ends a DTLS 1.2 handshake, so only repetition tells whether its end arrived."""
