@@ -191,7 +191,7 @@ def rejected_media(offered: Media) -> Media:
 def accept_extensions(offered: Iterable[ExtMap], *, theirs: Direction) -> list[ExtMap]:
     """Answer to `a=extmap` lines: those we know, same ids, directions mirrored (RFC 8285 §6).
 
-    `theirs` is what the other end does on this m-line; extensions offered only for the other way are left out.
+    `theirs` is what the other end does on this m-line; what is offered only for the other way is left out.
     """
     accepted: dict[str, ExtMap] = {}
     used: set[int] = set()
