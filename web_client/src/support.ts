@@ -84,7 +84,10 @@ async function report(client: RoomClient | null): Promise<SupportReport> {
     const nothing = { receiving: NOT_CONNECTED, sending: NOT_CONNECTED, feeds: {}, audio: {} };
     return { room: null, link: null, clock: null, ...nothing };
   }
-  const [incoming, outgoing] = await Promise.all([client.subscriber.getStats(), client.publisher.getStats()]);
+  const [incoming, outgoing] = await Promise.all([
+    client.subscriber.getStats(),
+    client.own.publisher.getStats(),
+  ]);
   const inbound = inboundByTrack(incoming ?? new Map());
   client.monitor.publish();
   const state = client.store.get();
@@ -96,7 +99,7 @@ async function report(client: RoomClient | null): Promise<SupportReport> {
     link: state.link,
     clock: client.clock.best,
     receiving: { state: client.subscriber.state, srtpCipher: cipher },
-    sending: { state: client.publisher.state, srtpCipher: outgoing && srtpCipher(outgoing) },
+    sending: { state: client.own.publisher.state, srtpCipher: outgoing && srtpCipher(outgoing) },
     feeds: Object.fromEntries(
       feedsOf(state).map(({ id, trackId }) => [
         id,

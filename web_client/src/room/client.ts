@@ -2,14 +2,13 @@ import { ApiError } from "../api/http";
 import type { Session } from "../api/session";
 import { decodableCodecs } from "../media/codecs";
 import { MediaMonitor } from "../media/monitor";
-import { OwnDevices } from "../media/ownDevices";
-import { Publisher, type OwnSource } from "../media/publisher";
-import { IceRecovery } from "../media/recovery";
+import { MediaHealer } from "../media/healer";
 import { Subscriber } from "../media/subscriber";
 import type { ServerMessage } from "../protocol/messages";
 import { ClockSync } from "./clockSync";
 import { RoomConnection, type LinkState } from "./connection";
 import { reduce, type RoomEvent } from "./reducer";
+import { OwnMedia } from "./ownMedia";
 import { watchPage } from "./page";
 import { initialState, type RoomState } from "./state";
 import { Store } from "./store";
@@ -19,8 +18,6 @@ const TICK_MS = 250;
 
 /** Before asking again for what the server could not do at the moment. */
 const RETRY_MS = 1_000;
-const PASSING_REFUSALS: ReadonlySet<string> = new Set(["unavailable", "no_worker", "internal"]);
-
 const now = () => performance.now();
 
 /** One stay in one room: owns the WebSocket, both peer connections, the devices and the state the pages show. */
@@ -29,13 +26,22 @@ export class RoomClient {
   readonly clock = new ClockSync();
   readonly monitor: MediaMonitor;
   readonly subscriber: Subscriber;
-  readonly publisher: Publisher;
+  readonly own: OwnMedia;
   /** When the person asked to join, to measure how long the first picture took. */
   readonly startedMs = now();
   private readonly tickets: Tickets;
-  private readonly devices: OwnDevices;
   private readonly connection: RoomConnection;
-  private readonly recovery = { receiving: new IceRecovery(), sending: new IceRecovery() };
+  private readonly healer = new MediaHealer(
+    {
+      restart: () => {
+        this.connection.send({ type: "restart_ice" });
+      },
+      rebuild: () => {
+        this.subscribe();
+      },
+    },
+    { restart: () => void this.own.publisher.restartIce(), rebuild: () => void this.own.publisher.rebuild() },
+  );
   private sessionOf: string | null = null;
   private ticker: ReturnType<typeof setInterval> | undefined;
   private ticks = 0;
@@ -46,13 +52,7 @@ export class RoomClient {
     this.store = new Store(initialState(room));
     this.monitor = new MediaMonitor(this.store.get, this.clock, now);
     this.subscriber = this.createSubscriber();
-    this.publisher = this.createPublisher();
-    this.devices = new OwnDevices({
-      send: (source, track) => this.publisher.setTrack(source, track),
-      changed: (source, device) => {
-        this.dispatch({ type: "device", source, device });
-      },
-    });
+    this.own = this.createOwnMedia();
     this.connection = this.createConnection();
   }
 
@@ -81,14 +81,6 @@ export class RoomClient {
     this.releaseMedia();
   }
 
-  setDevice(source: OwnSource, on: boolean): void {
-    void this.devices.set(source, on);
-  }
-
-  toggleDevice(source: OwnSource): void {
-    this.setDevice(source, !this.devices.isOn(source));
-  }
-
   soundBlocked(blocked: boolean): void {
     this.dispatch({ type: "sound", blocked });
   }
@@ -106,25 +98,25 @@ export class RoomClient {
         this.heal();
       },
       failed: () => {
-        this.subscribe();
+        this.subscribeLater();
       },
     });
   }
 
-  private createPublisher(): Publisher {
-    return new Publisher({
-      publish: (message) => {
-        this.connection.send({ type: "publish", ...message });
+  private createOwnMedia(): OwnMedia {
+    return new OwnMedia({
+      say: (message) => {
+        this.connection.send(message);
       },
-      muted: (trackId, muted) => {
-        this.connection.send({ type: "set_muted", track_id: trackId, muted });
+      device: (source, device) => {
+        this.dispatch({ type: "device", source, device });
       },
       state: (state) => {
         this.dispatch({ type: "sending", state });
         this.heal();
       },
-      failed: () => {
-        void this.publisher.rebuild();
+      later: (act) => {
+        this.later(act);
       },
     });
   }
@@ -178,7 +170,7 @@ export class RoomClient {
         this.subscriber.offered(message);
         break;
       case "published":
-        void this.publisher.published(message);
+        this.own.published(message);
         break;
       case "capture_clock":
         this.monitor.captureClock(message);
@@ -205,14 +197,13 @@ export class RoomClient {
       return;
     }
     if (this.subscriber.state !== "connected") this.connection.send({ type: "restart_ice" });
-    void this.publisher.resume();
+    void this.own.publisher.resume();
   }
 
   private startMedia(): void {
-    this.recovery.receiving.reset();
-    this.recovery.sending.reset();
+    this.healer.reset();
     this.subscribe();
-    void this.publisher.rebuild();
+    void this.own.publisher.rebuild();
   }
 
   private subscribe(): void {
@@ -222,19 +213,15 @@ export class RoomClient {
   private messageRefused(about: string | null, code: string): void {
     if (about === "restart_ice") this.subscribe();
     if (about === "subscribe" || about === "answer") {
-      this.later(() => {
-        this.subscribe();
-      });
+      this.subscribeLater();
     }
-    if (about === "publish") this.publishRefused(code);
+    if (about === "publish") this.own.refused(code);
   }
 
-  private publishRefused(code: string): void {
-    this.publisher.refused();
-    if (code === "transport_not_found") void this.publisher.rebuild();
-    else if (PASSING_REFUSALS.has(code)) this.later(() => void this.publisher.rebuild());
-    // A decision of the server's: it takes nothing from us here.
-    else void this.devices.refused();
+  private subscribeLater(): void {
+    this.later(() => {
+      this.subscribe();
+    });
   }
 
   private later(act: () => void): void {
@@ -245,21 +232,23 @@ export class RoomClient {
 
   private heal(): void {
     if (this.store.get().link !== "joined") return;
-    const receiving = this.recovery.receiving.update(this.subscriber.state, now());
-    if (receiving === "restart") this.connection.send({ type: "restart_ice" });
-    if (receiving === "rebuild") this.subscribe();
-    const sendingState = this.publisher.state;
-    if (sendingState === null) return;
-    const sending = this.recovery.sending.update(sendingState, now());
-    if (sending === "restart") void this.publisher.restartIce();
-    if (sending === "rebuild") void this.publisher.rebuild();
+    // Without tracks to receive there is nothing to connect for.
+    const receiving = this.expectsMedia() ? this.subscriber.state : null;
+    this.healer.look(receiving, this.own.publisher.state, now());
+  }
+
+  private expectsMedia(): boolean {
+    const { tracks, me, unsupported } = this.store.get();
+    return tracks.some(
+      (track) => track.participant_id !== me?.participant_id && !unsupported.has(track.track_id),
+    );
   }
 
   private networkChanged(): void {
     this.connection.hurry();
     if (this.store.get().link !== "joined") return;
     this.connection.send({ type: "restart_ice" });
-    void this.publisher.restartIce();
+    void this.own.publisher.restartIce();
   }
 
   private async tick(): Promise<void> {
@@ -274,9 +263,8 @@ export class RoomClient {
   }
 
   private releaseMedia(): void {
-    this.devices.close();
+    this.own.close();
     this.subscriber.close();
-    this.publisher.close();
   }
 
   private dispatch(event: RoomEvent): void {

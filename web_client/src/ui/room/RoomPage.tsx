@@ -93,10 +93,10 @@ function Room({ client, state, onLeave }: { client: RoomClient; state: RoomState
   useRoomKeys({
     isTalking: () => state.devices.microphone.phase === "on",
     talk: (on) => {
-      client.setDevice("microphone", on);
+      client.own.set("microphone", on);
     },
     camera: () => {
-      client.toggleDevice("camera");
+      client.own.toggle("camera");
     },
     focusNumber: (index) => {
       const feed = feeds[index];
@@ -133,7 +133,7 @@ function Room({ client, state, onLeave }: { client: RoomClient; state: RoomState
           setHearAttempt(hearAttempt + 1);
         }}
         onRetry={(source) => {
-          client.setDevice(source, true);
+          client.own.set(source, true);
         }}
       />
       <Controls
@@ -143,7 +143,7 @@ function Room({ client, state, onLeave }: { client: RoomClient; state: RoomState
         peopleShown={peopleShown}
         speakers={speakerNames(state, readings.speaking)}
         onToggle={(source) => {
-          client.toggleDevice(source);
+          client.own.toggle(source);
         }}
         onView={setView}
         onPeople={() => {
