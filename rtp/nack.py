@@ -74,7 +74,7 @@ class NackGenerator:
             self._learn_reordering(missing, now_ns)
 
     def _notice_gap(self, highest: int, delta: int, now_ns: int) -> None:
-        self._reorder_delay_ns -= self._reorder_delay_ns >> 4
+        self._reorder_delay_ns -= self._reorder_delay_ns >> 6
         if delta - 1 + len(self._missing) > MAX_MISSING:
             self._give_up(len(self._missing) + delta - 1)
             self._missing.clear()
