@@ -1,4 +1,4 @@
-"""What a demo or a first installation needs in the database. Doing it again changes nothing but the passwords."""
+"""What a demo or a first installation needs in the database; doing it again changes only the passwords."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def issue_room_token(
 async def seed_demo(
     settings: Settings, room: str, feeds: Sequence[str], clock: Clock | None = None
 ) -> DemoSeed:
-    """Two organisations, five people with fresh passwords, an open consultation, tokens for boxes and players."""
+    """Two organisations, five people with fresh passwords, an open consultation, tokens for machines."""
     clock = clock or SystemClock()
     database = await Database.open(settings.database_url, clock)
     try:
@@ -200,7 +200,7 @@ async def _ensure_people(
 async def end_demo(settings: Settings, base_url: str, seed: DemoSeed) -> None:
     """End the demo's consultation as its site would, so that its archive is closed.
 
-    Raises `Unavailable` when the service does not answer or refuses; the consultation is closed then all the same.
+    Raises `Unavailable` when the service does not answer or refuses; the consultation is closed all the same.
     """
     username, password = seed.users["site"]
     try:

@@ -1,0 +1,20 @@
+"""Pure: what a media transport is for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from signaling.rooms import Room
+
+Purpose = Literal["publish", "subscribe", "feed", "view"]
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """`owner`: participant id (publish, subscribe) or token subject (feed, view). `feed`: of those."""
+
+    room: Room
+    purpose: Purpose
+    owner: str
+    feed: str = ""
