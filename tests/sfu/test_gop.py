@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rtp.packet import RtpPacket
-from sfu.gop import GroupOfPictures
+from sfu.gop import KEEP_LONGER_NS, GroupOfPictures
 
 
 def packet(number: int, *, frame: int = 0, size: int = 100) -> RtpPacket:
@@ -37,12 +37,21 @@ def test_the_next_keyframe_begins_a_new_list_so_that_readers_notice() -> None:
     assert [item.sequence_number for item in before] == [1]
 
 
-def test_a_group_that_grew_too_old_is_not_served() -> None:
+def test_a_group_that_grew_too_old_is_not_served_but_kept_for_those_who_have_begun() -> None:
     group = GroupOfPictures(serve_ns=1_000)
     group.add(packet(1, frame=1), keyframe=True, now_ns=0)
-    group.add(packet(2, frame=2), keyframe=False, now_ns=1_001)
+    group.add(packet(2, frame=2), keyframe=False, now_ns=1_000)
+    assert group.serve(1_000) is group.packets
+    assert group.serve(1_001) is None
+    assert len(group.packets) == 2
+
+
+def test_a_group_much_too_old_is_forgotten_until_the_next_keyframe() -> None:
+    group = GroupOfPictures(serve_ns=1_000)
+    group.add(packet(1, frame=1), keyframe=True, now_ns=0)
+    group.add(packet(2, frame=2), keyframe=False, now_ns=1_001 + KEEP_LONGER_NS)
     assert group.packets == []
-    group.add(packet(3, frame=3), keyframe=False, now_ns=1_002)
+    group.add(packet(3, frame=3), keyframe=False, now_ns=1_002 + KEEP_LONGER_NS)
     assert group.packets == []
 
 
