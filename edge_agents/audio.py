@@ -21,6 +21,8 @@ FRAME_SAMPLES: Final = 960
 FRAMES_PER_S: Final = SAMPLE_RATE // FRAME_SAMPLES
 FRAME_NS: Final = NS_PER_S // FRAMES_PER_S
 BITRATE_BPS: Final = 32_000
+EARLY_NS: Final = 2_000_000
+"""A wait may end a little early."""
 TONE_HZ: Final = 440.0
 TONE_LEVEL: Final = 0.02
 """Of full scale: there to be measured, not to be listened to."""
@@ -93,13 +95,21 @@ class TonePipeline:
 
 
 def on_grid(instants: Iterable[Instant]) -> Iterator[Instant]:
-    """Each instant moved to the nearest multiple of 20 ms since the first: threads jitter, samples do not."""
+    """Each instant moved back to a multiple of 20 ms since the first: threads are late, samples are not.
+
+    None comes out twice; one that is more than 20 ms late leaves a hole.
+    """
     first_ns: int | None = None
+    last_ns = -1
     for instant in instants:
         if first_ns is None:
             first_ns = instant.monotonic_ns
-        late_ns = (instant.monotonic_ns - first_ns + FRAME_NS // 2) % FRAME_NS - FRAME_NS // 2
-        yield Instant(instant.unix_us - late_ns // NS_PER_US, instant.monotonic_ns - late_ns)
+        elapsed_ns = instant.monotonic_ns - first_ns
+        slot_ns = (elapsed_ns + EARLY_NS) // FRAME_NS * FRAME_NS
+        if slot_ns > last_ns:
+            last_ns = slot_ns
+            late_ns = elapsed_ns - slot_ns
+            yield Instant(instant.unix_us - late_ns // NS_PER_US, instant.monotonic_ns - late_ns)
 
 
 def encode_tone(instants: Iterable[Instant]) -> Iterator[EncodedAudio]:

@@ -126,7 +126,7 @@ class VideoPipeline:
     def _encode(self, progress: Callable[[], None]) -> None:
         encoder = self._open_encoder()
         self.request_keyframe(at_once=True)
-        bitrate_bps = self._bitrate_bps
+        bitrate_bps: int | None = None
         while (frame := self._mailbox.take()) is not None:
             if self._bitrate_bps is not None and self._bitrate_bps != bitrate_bps:
                 bitrate_bps = self._bitrate_bps

@@ -60,6 +60,8 @@ class RoomPresence:
             except (aiohttp.ClientError, TimeoutError, OSError, TeleconsultError) as error:
                 reason = str(error) if isinstance(error, TeleconsultError) else type(error).__name__
                 self._log.warning("room_left", reason=reason)
+            except Exception:  # pictures must go on, whatever is wrong with the seat in the room
+                self._log.exception("room_failed")
             finally:
                 self.joined.clear()
             await asyncio.sleep(backoff.next_delay_s(random.random()))  # noqa: S311 - spreads load, hides nothing
@@ -69,12 +71,12 @@ class RoomPresence:
             socket = await self._session.ws_connect(self._url, max_msg_size=MAX_MESSAGE_BYTES)
         async with socket:
             await _say(socket, Hello(token=self._token(), resume_token=self._resume_token))
-            async with asyncio.TaskGroup() as group:
-                pings = group.create_task(_keep_pinging(socket))
-                try:
-                    await self._listen(socket, backoff)
-                finally:
-                    pings.cancel()
+            pings = asyncio.create_task(_keep_pinging(socket))
+            try:
+                await self._listen(socket, backoff)
+            finally:
+                pings.cancel()
+                await asyncio.gather(pings, return_exceptions=True)
 
     async def _listen(self, socket: aiohttp.ClientWebSocketResponse, backoff: Backoff) -> None:
         while True:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 
+import pytest
+
 from edge_agents.encoder import EncodedFrame, EncoderError, EncoderSettings, VideoEncoder
 from edge_agents.pipeline import VideoPipeline
 from edge_agents.sources.base import CapturedFrame, Instant, SourceError
@@ -86,26 +88,46 @@ class _Set(threading.Event):
         return True
 
 
-def test_many_keyframe_requests_before_a_picture_cost_one_keyframe() -> None:
+@pytest.mark.parametrize(("at_once", "keyframes"), [(False, [0, 8]), (True, [0, 2])])
+def test_many_keyframe_requests_cost_one_keyframe_a_quarter_second_after_the_last_unless_at_once(
+    at_once: bool, keyframes: list[int]
+) -> None:
     collected = Collected()
-    gates = [threading.Event() for _ in range(4)]
-    pipeline: VideoPipeline
+    gates = [threading.Event() for _ in range(12)]
 
     def before(number: int) -> None:
         assert gates[number].wait(DEADLINE_S)
 
     pipeline = VideoPipeline(
-        "test", lambda: ScriptedSource(4, before), lambda: VideoEncoder("libx264", SMALL), collected.add
+        "test", lambda: ScriptedSource(12, before), lambda: VideoEncoder("libx264", SMALL), collected.add
     )
     pipeline.start()
     for number, gate in enumerate(gates):
         if number == 2:
             for _ in range(5):
-                pipeline.request_keyframe()
+                pipeline.request_keyframe(at_once)
         gate.set()
         collected.wait_for(lambda units, count=number + 1: len(units) == count)
     pipeline.stop()
-    assert [unit.keyframe for unit in collected.units] == [True, False, True, False]
+    assert [number for number, unit in enumerate(collected.units) if unit.keyframe] == keyframes
+
+
+def test_a_bitrate_set_while_running_reaches_the_encoder() -> None:
+    collected, wanted = Collected(), []
+
+    class Noting(VideoEncoder):
+        def set_bitrate(self, bitrate_bps: int) -> None:
+            wanted.append(bitrate_bps)
+            super().set_bitrate(bitrate_bps)
+
+    pipeline = VideoPipeline(
+        "test", lambda: ScriptedSource(3), lambda: Noting("libx264", SMALL), collected.add
+    )
+    pipeline.set_bitrate(200_000)
+    pipeline.start()
+    collected.wait_for(lambda units: bool(units) and units[-1].captured.unix_us == 2)
+    pipeline.stop()
+    assert wanted == [200_000]
 
 
 def test_a_source_that_fails_is_opened_again() -> None:
