@@ -152,7 +152,7 @@ class ClientTransport:
         usable = usable[:MAX_REMOTE_CANDIDATES]
         if any(is_loopback(found) for found in usable):
             await self._connection.gather_also(_LOOPBACK)
-        self._targets = frozenset((found.address, found.port) for found in usable)
+        self._targets = frozenset((str(ipaddress.ip_address(found.address)), found.port) for found in usable)
         try:
             async with asyncio.timeout(ICE_DEADLINE_S):
                 self._path = await self._connection.connect_to(remote, usable)

@@ -11,10 +11,12 @@ from typing import Final
 import structlog
 from aiortc import RTCCertificate, RTCDtlsFingerprint, RTCDtlsParameters
 
+from core.clock import NS_PER_S
 from rtp.sdp import Fingerprint
 from rtp.srtp import SrtpKeys, SrtpProfile
 from transport.aiortc_private import DatagramPipe, KeyExporter
 from transport.api import DtlsRole
+from transport.token_bucket import TokenBucket
 
 ALL_PROFILES: Final = (
     SrtpProfile.AEAD_AES_256_GCM,
@@ -28,6 +30,8 @@ RETRANSMIT_AFTER_S: Final = (0.1, 0.2, 0.4)
 duplication.
 """
 MAX_FLIGHT_DATAGRAMS: Final = 16
+IDLE_DATAGRAMS_PER_S: Final = 50.0
+"""What a peer may send after the handshake, as there are no data channels: goodbyes and repetitions."""
 
 _log = structlog.get_logger()
 
@@ -73,6 +77,7 @@ class DtlsSession:
         self._dtls = KeyExporter(self._pipe, certificate, role, profiles)
         self._flight: list[bytes] = []
         self._heard = False
+        self._idle_budget = TokenBucket(IDLE_DATAGRAMS_PER_S, IDLE_DATAGRAMS_PER_S, _now_ns())
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
         self._done = False
@@ -83,8 +88,9 @@ class DtlsSession:
 
     def feed(self, datagram: bytes) -> None:
         """A DTLS datagram (first byte 20…63) from a validated address."""
-        self._heard = True
-        self._pipe.feed(datagram)
+        if self._dtls.keys is None or self._idle_budget.take(_now_ns()):
+            self._heard = True
+            self._pipe.feed(datagram)
 
     async def close(self) -> None:
         """Say goodbye (close_notify) when there is somebody to say it to, and stop."""
@@ -154,3 +160,8 @@ class DtlsSession:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+def _now_ns() -> int:
+    """The event loop's own time: flights are repeated on its timers."""
+    return int(asyncio.get_running_loop().time() * NS_PER_S)

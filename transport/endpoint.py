@@ -117,6 +117,11 @@ class MediaEndpoint:
         """Those that are not closed."""
         return tuple(self._transports.values())
 
+    @property
+    def known_addresses(self) -> int:
+        """Addresses of all peers, the provisional ones included."""
+        return len(self._paths)
+
     def create_transport(self, transport_id: str, sink: TransportSink) -> ServerTransport:
         """A transport that waits for its peer's checks.
 

@@ -28,6 +28,7 @@ IP_PMTUDISC_DONT: Final = 0
 IPV6_RECVPKTINFO: Final = 49
 IPV6_PKTINFO: Final = 50
 SO_TIMESTAMPNS: Final = 35
+SO_RXQ_OVFL: Final = 40
 
 SOCKET_BUFFER_BYTES: Final = 4 << 20
 RECEIVE_BYTES: Final = 1 << 16
@@ -54,8 +55,9 @@ _log = structlog.get_logger()
 
 @dataclass(slots=True)
 class UdpCounters:
-    """Since start. `dropped_full`: the send buffer had no room. `send_errors`: anything else (no route,
-    refused).
+    """Since start. `dropped_full`: the send buffer had no room. `send_errors`: no route, or refused.
+
+    `overflowed`: lost in the kernel because nobody read in time (known when the next datagram is read).
     """
 
     datagrams_in: int = 0
@@ -65,6 +67,7 @@ class UdpCounters:
     dropped_full: int = 0
     send_errors: int = 0
     receive_errors: int = 0
+    overflowed: int = 0
     segment_fallbacks: int = 0
 
 
@@ -154,9 +157,12 @@ class UdpPort:
         segment, arrival_ns = 0, 0
         local: Local = None
         for level, kind, data in messages:
-            if level == socket.SOL_SOCKET and kind == SO_TIMESTAMPNS:
-                seconds, nanoseconds = _TIMESPEC.unpack_from(data)
-                arrival_ns = seconds * NS_PER_S + nanoseconds
+            if level == socket.SOL_SOCKET:
+                if kind == SO_TIMESTAMPNS:
+                    seconds, nanoseconds = _TIMESPEC.unpack_from(data)
+                    arrival_ns = seconds * NS_PER_S + nanoseconds
+                elif kind == SO_RXQ_OVFL:
+                    (self.counters.overflowed,) = _UINT32.unpack_from(data)
             elif level == SOL_UDP and kind == UDP_GRO:
                 (segment,) = _INT.unpack_from(data)
             elif kind in (IP_PKTINFO, IPV6_PKTINFO):
@@ -239,6 +245,7 @@ class UdpPort:
 
 _TIMESPEC: Final = struct.Struct("@ll")
 _INT: Final = struct.Struct("@i")
+_UINT32: Final = struct.Struct("@I")
 _UINT16: Final = struct.Struct("@H")
 
 
@@ -264,9 +271,10 @@ def _prepare(sock: socket.socket, *, wildcard: bool) -> None:
 
 
 def _enable_receive_options(sock: socket.socket) -> bool:
-    """Ask for kernel stamps and coalescing; True when the kernel coalesces."""
-    with contextlib.suppress(OSError):
-        sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+    """Ask for kernel stamps, a count of lost datagrams, and coalescing; True when the kernel coalesces."""
+    for option in (SO_TIMESTAMPNS, SO_RXQ_OVFL):
+        with contextlib.suppress(OSError):
+            sock.setsockopt(socket.SOL_SOCKET, option, 1)
     try:
         sock.setsockopt(SOL_UDP, UDP_GRO, 1)
     except OSError:

@@ -42,6 +42,10 @@ class RecordingSink:
         self.states.append(state)
         self._changed.set()
 
+    async def has_packets(self, count: int) -> None:
+        """Wait until so many RTP packets have come in all."""
+        await self.until(lambda: len(self.packets) >= count)
+
     async def until(self, condition: Callable[[], bool]) -> None:
         """Wait for `condition`, looked at after every event. Raises `TimeoutError`."""
         async with asyncio.timeout(DEADLINE_S):
@@ -181,6 +185,10 @@ class Stranger:
                 self._changed.clear()
                 await self._changed.wait()
 
+    async def hears(self, datagrams: int) -> None:
+        """Wait until so many have come in all."""
+        await self.until(lambda: len(self.heard) >= datagrams)
+
     def close(self) -> None:
         asyncio.get_running_loop().remove_reader(self._socket.fileno())
         self._socket.close()
@@ -188,14 +196,3 @@ class Stranger:
     def _read(self) -> None:
         self.heard.append(self._socket.recv(65_536))
         self._changed.set()
-
-
-async def processed(endpoint: MediaEndpoint, call: Call) -> None:
-    """Wait until the endpoint has read everything sent to it so far: datagrams are read in the order sent."""
-    before = endpoint.port.counters.datagrams_in
-    witness = Stranger(endpoint.port.address)
-    witness.send(b"are you there?")
-    async with asyncio.timeout(DEADLINE_S):
-        while endpoint.port.counters.datagrams_in == before:
-            await asyncio.sleep(0.001)
-    witness.close()

@@ -144,6 +144,22 @@ async def test_garbage_in_a_handshake_and_after_it_is_survived() -> None:
     await sessions[0].close()
 
 
+async def test_a_flood_of_records_after_the_handshake_costs_little() -> None:
+    client, server = Side("client"), Side("server")
+    sessions = await handshake(client, server)
+    await settled(client, server)
+    before = asyncio.get_running_loop().time()
+    for _ in range(100):
+        for _ in range(100):
+            sessions[0].feed(b"\x17\xfe\xfd" + bytes(100))
+        await asyncio.sleep(0)
+    assert (
+        asyncio.get_running_loop().time() - before < 0.5
+    )  # each that gets through costs tens of microseconds
+    for session in sessions:
+        await session.close()
+
+
 async def test_a_session_that_is_closed_in_mid_handshake_reports_nothing() -> None:
     client, server = Side("client", lose=lambda number: True), Side("server")
     sessions = await handshake(client, server)

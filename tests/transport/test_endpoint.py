@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 import aioice
 import pytest
+from aioice import stun
 
 from core.clock import SystemClock
 from core.errors import Conflict, Unavailable
@@ -26,7 +27,8 @@ from transport.api import Candidate, IceParameters
 from transport.client import ClientTransport
 from transport.dtls import fingerprint_of, new_certificate
 from transport.endpoint import ERROR_REPLIES_PER_S, MAX_HALF_OPEN, MediaEndpoint
-from transport.stun import check_request, parse_stun
+from transport.ice_lite import MAX_PAIRS
+from transport.stun import parse_stun
 
 SOMEBODY = [fingerprint_of(new_certificate())]
 PEER = IceParameters("peer", "p" * 24)
@@ -210,16 +212,16 @@ async def test_a_client_of_a_restarted_server_is_refused_within_seconds() -> Non
         await again.close()
 
 
-def request(local: IceParameters, ufrag: str | None = None, pwd: str | None = None) -> bytes:
-    """A nominated check."""
-    return check_request(
-        b"t" * 12,
-        f"{ufrag or local.ufrag}:peer",
-        pwd or local.pwd,
-        priority=1,
-        tie_breaker=1,
-        controlling=True,
-    )
+def request(
+    local: IceParameters, ufrag: str | None = None, pwd: str | None = None, nominate: bool = True
+) -> bytes:
+    """A check from `PEER`."""
+    message = stun.Message(stun.Method.BINDING, stun.Class.REQUEST, b"t" * 12)
+    message.attributes |= {"USERNAME": f"{ufrag or local.ufrag}:peer", "PRIORITY": 1, "ICE-CONTROLLING": 1}
+    if nominate:
+        message.attributes["USE-CANDIDATE"] = None
+    message.add_message_integrity((pwd or local.pwd).encode())
+    return bytes(message)
 
 
 async def test_checks_for_nobody_get_a_limited_number_of_errors() -> None:
@@ -292,3 +294,38 @@ async def test_announced_addresses_replace_the_machines_own() -> None:
     ]
     assert endpoint.candidates[0].priority > endpoint.candidates[1].priority
     await endpoint.close()
+
+
+async def test_the_flow_follows_a_peer_that_is_only_heard_on_another_checked_address() -> None:
+    clock = FakeClock()
+    async with opened(clock=clock) as endpoint:
+        server = endpoint.create_transport("t", RecordingSink())
+        server.start(PEER, SOMEBODY, "server")
+        wifi, cellular = Stranger(endpoint.port.address), Stranger(endpoint.port.address)
+        wifi.send(request(server.local))
+        await wifi.until(lambda: bool(wifi.heard))
+        endpoint.expire()
+        for rounds in (1, 2):
+            assert server.remote_address == wifi.address
+            clock.advance(0.6)
+            cellular.send(request(server.local, nominate=False))
+            await cellular.hears(rounds)
+            endpoint.expire()
+        assert server.remote_address == cellular.address
+        wifi.close()
+        cellular.close()
+
+
+async def test_a_peer_with_ever_new_addresses_is_remembered_within_a_bound() -> None:
+    clock = FakeClock()
+    async with opened(clock=clock) as endpoint:
+        server = endpoint.create_transport("t", RecordingSink())
+        peers = [Stranger(endpoint.port.address) for _ in range(MAX_PAIRS + 5)]
+        for peer in peers:
+            peer.send(request(server.local, nominate=False))
+            await peer.hears(1)
+        assert endpoint.known_addresses == MAX_PAIRS
+        server.close("done")
+        assert endpoint.known_addresses == 0
+        for peer in peers:
+            peer.close()

@@ -37,7 +37,7 @@ COVERED = {
     "_ssl",
     "_write_ssl",
 }
-OWN = {"_add_port", "_in", "_nominated_pair", "_open_port", "_out", "_protocol", "_read_bio"}
+OWN = {"_add_port", "_in", "_nominated_pair", "_open_port", "_out", "_protocol", "_read_bio", "_record_end"}
 
 
 def dtls() -> Any:

@@ -285,3 +285,16 @@ async def test_a_port_in_use_is_an_error() -> None:
     async with port() as (taken, _):
         with pytest.raises(OSError, match="in use"):
             UdpPort.bind("127.0.0.1", taken.address[1], lambda *_: None, SystemClock())
+
+
+async def test_what_the_kernel_lost_is_counted() -> None:
+    async with port() as (receiver, arrivals):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+            for _ in range(3_000):  # more than 4 MB of buffers
+                peer.sendto(bytes(8_000), receiver.address)
+            await arrivals.until(lambda: receiver.counters.datagrams_in > 0)
+            await asyncio.sleep(0)
+            peer.sendto(b"last", receiver.address)
+        await arrivals.until(lambda: arrivals.datagrams[-1] == b"last")
+        assert receiver.counters.overflowed > 0
+        assert receiver.counters.overflowed + len(arrivals.datagrams) == 3_001
