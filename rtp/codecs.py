@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from rtp.sdp_attributes import CodecParameters, parse_fmtp
+from rtp.sdp_codecs import CodecParameters, parse_fmtp
 from rtp.sdp_model import Media
 
 VIDEO_CODECS: Final = ("H264", "VP8", "VP9", "AV1")

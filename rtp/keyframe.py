@@ -15,6 +15,7 @@ _LEB128_MAX_BYTES: Final = 8
 def is_keyframe(codec: str, payload: bytes, dependency_descriptor: bytes | None = None) -> bool:
     """True when the packet is the first of a keyframe, so that a decoder can begin with it.
 
+    H.264 may say so twice in one frame (parameter sets, then the first slice): the timestamp tells.
     `codec`: "H264", "VP8", "VP9" or "AV1"; audio is never a keyframe. `dependency_descriptor` (AV1 RTP spec
     appendix A) helps where the payload cannot be read. Malformed payloads are no keyframes; never raises.
     """

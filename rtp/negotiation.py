@@ -9,7 +9,8 @@
 | Python subscriber (recorder) | `answer_subscribe` |
 | Python WHEP viewer | `offer_view`, `read_view_answer` |
 
-`remote_transport` reads the other end's ICE and DTLS parameters from its offer or answer, and our DTLS role.
+`remote_transport` reads the other end's ICE and DTLS parameters from its offer or answer, and our DTLS role
+(who answers with `answer_subscribe` says `prefer="client"`).
 """
 
 from rtp.negotiation_common import remote_transport

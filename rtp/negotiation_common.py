@@ -95,9 +95,10 @@ def _is_rtp(media: Media) -> bool:
     return not media.rejected and media.kind in ("audio", "video") and "RTP/SAVP" in media.protocol
 
 
-def remote_transport(session: Session) -> RemoteTransport:
+def remote_transport(session: Session, *, prefer: DtlsRole = "server") -> RemoteTransport:
     """Read the other end's transport from its offer or answer (of a bundle: the first live m-line).
 
+    `prefer`: our DTLS role when the offer leaves it open; "client" where `answer_subscribe` answers it.
     Raises `ProtocolError` when it lacks ICE credentials or a fingerprint.
     """
     live = [media for media in session.media if _is_rtp(media)]
@@ -117,8 +118,14 @@ def remote_transport(session: Session) -> RemoteTransport:
         setup=setup,
         candidates=tuple(candidates),
         end_of_candidates=any(media.end_of_candidates for media in live),
-        dtls_role="client" if setup == "passive" else "server",
+        dtls_role=_dtls_role(setup, prefer),
     )
+
+
+def _dtls_role(theirs: Setup, prefer: DtlsRole) -> DtlsRole:
+    if theirs == "passive":
+        return "client"
+    return "server" if theirs == "active" else prefer
 
 
 def answer_setup(offered: Setup, *, prefer: DtlsRole) -> Setup:
@@ -126,14 +133,7 @@ def answer_setup(offered: Setup, *, prefer: DtlsRole) -> Setup:
 
     The DTLS server picks the SRTP profile, so our server prefers that role and our clients leave it to it.
     """
-    if offered == "actpass":
-        return "passive" if prefer == "server" else "active"
-    return "active" if offered == "passive" else "passive"
-
-
-def dtls_role_of(setup: Setup) -> DtlsRole:
-    """Our role once our answer said `setup`."""
-    return "client" if setup == "active" else "server"
+    return "active" if _dtls_role(offered, prefer) == "client" else "passive"
 
 
 def new_session(local: LocalTransport, version: int, *, allow_mixed: bool) -> Session:

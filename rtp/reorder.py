@@ -43,7 +43,8 @@ class ReorderBuffer(Generic[Item]):
         """When `poll` will give up on what is missing; None while nothing is."""
         if not self._waiting:
             return None
-        return min(arrival for _, arrival in self._waiting.values()) + self._max_wait_ns
+        oldest = next(iter(self._waiting.values()))  # insertion order is order of arrival
+        return oldest[1] + self._max_wait_ns
 
     def push(self, sequence_number: int, item: Item, now_ns: int) -> list[Item | Gap]:
         """Take one item; return what is in order now, gaps that were given up included."""

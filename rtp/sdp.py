@@ -1,13 +1,9 @@
 """SDP: read with `parse_sdp`, write with `Session.serialize` (RFC 8866, RFC 8829, RFC 8839)."""
 
 from rtp.sdp_attributes import (
-    Candidate,
-    CodecParameters,
     Direction,
     ExtMap,
-    Fingerprint,
     Group,
-    IceParameters,
     Msid,
     Origin,
     Rid,
@@ -15,11 +11,12 @@ from rtp.sdp_attributes import (
     Simulcast,
     SsrcAttribute,
     SsrcGroup,
-    parse_fmtp,
 )
+from rtp.sdp_codecs import CodecParameters, parse_fmtp
 from rtp.sdp_fragment import IceFragment, parse_fragment, serialize_fragment
 from rtp.sdp_model import BUNDLE, Media, Session
 from rtp.sdp_parser import MAX_LINE_CHARS, MAX_LINES, MAX_MEDIA, MAX_SDP_CHARS, parse_sdp
+from rtp.sdp_transport import Candidate, Fingerprint, IceParameters
 
 __all__ = [
     "BUNDLE",

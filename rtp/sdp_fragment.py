@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from core.errors import ProtocolError
-from rtp.sdp_attributes import Candidate, IceParameters, Origin, tokens
+from rtp.sdp_attributes import Origin, tokens
 from rtp.sdp_model import Media, Session
 from rtp.sdp_parser import media_attribute, session_attribute, split_lines, with_line
+from rtp.sdp_transport import Candidate, IceParameters
 
 
 @dataclass(slots=True, kw_only=True)

@@ -6,13 +6,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from rtp.sdp_attributes import (
-    Candidate,
-    CodecParameters,
     Direction,
     ExtMap,
-    Fingerprint,
     Group,
-    IceParameters,
     Msid,
     Origin,
     Rid,
@@ -21,6 +17,8 @@ from rtp.sdp_attributes import (
     SsrcAttribute,
     SsrcGroup,
 )
+from rtp.sdp_codecs import CodecParameters
+from rtp.sdp_transport import Candidate, Fingerprint, IceParameters
 
 Attribute = tuple[str, str | None]
 BUNDLE: Final = "BUNDLE"

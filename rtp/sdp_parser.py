@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Final
 
 from core.errors import ProtocolError
 from rtp.sdp_attributes import (
     DIRECTIONS,
     SETUPS,
-    Candidate,
-    CodecParameters,
     ExtMap,
-    Fingerprint,
     Group,
     Msid,
     Origin,
@@ -25,7 +21,9 @@ from rtp.sdp_attributes import (
     number,
     tokens,
 )
-from rtp.sdp_model import Attribute, Media, Section, Session
+from rtp.sdp_codecs import CodecLines
+from rtp.sdp_model import Media, Section, Session
+from rtp.sdp_transport import Candidate, Fingerprint
 
 MAX_SDP_CHARS: Final = 200_000
 MAX_LINES: Final = 6_000
@@ -70,57 +68,11 @@ def with_line(line_number: int, handler: Callable[[str, str], None], kind: str, 
         raise ProtocolError(f"SDP line {line_number}: {error}") from None
 
 
-class _Codecs:
-    """Collects rtpmap, fmtp and rtcp-fb lines of one m-line, which come in any order."""
-
-    def __init__(self) -> None:
-        self.maps: dict[int, CodecParameters] = {}
-        self.fmtps: dict[int, list[str]] = {}
-        self.feedback: list[tuple[int | None, str]] = []
-
-    def rtpmap(self, value: str) -> None:
-        codec = CodecParameters.parse_rtpmap(value)
-        if codec.payload_type in self.maps:
-            raise ValueError(f"payload type {codec.payload_type} is mapped twice")
-        self.maps[codec.payload_type] = codec
-
-    def fmtp(self, value: str) -> None:
-        payload_type, _, parameters = value.partition(" ")
-        self.fmtps.setdefault(number(payload_type, 127, "payload type"), []).append(parameters.strip(" "))
-
-    def rtcp_fb(self, value: str) -> None:
-        payload_type, _, feedback = value.partition(" ")
-        target = None if payload_type == "*" else number(payload_type, 127, "payload type")
-        self.feedback.append((target, " ".join(tokens(feedback, 1, "rtcp-fb"))))
-
-    def finish(self) -> tuple[list[CodecParameters], list[Attribute]]:
-        """Codecs in order, and the lines that belong to payload types without an rtpmap."""
-        codecs = [self._complete(codec) for codec in self.maps.values()]
-        left: list[Attribute] = [
-            ("fmtp", f"{payload_type} {parameters}")
-            for payload_type, lines in self.fmtps.items()
-            if payload_type not in self.maps
-            for parameters in lines
-        ]
-        for target, feedback in self.feedback:
-            if target is None and not self.maps:
-                left.append(("rtcp-fb", f"* {feedback}"))
-            elif target is not None and target not in self.maps:
-                left.append(("rtcp-fb", f"{target} {feedback}"))
-        return codecs, left
-
-    def _complete(self, codec: CodecParameters) -> CodecParameters:
-        wanted = (codec.payload_type, None)
-        feedback = dict.fromkeys(text for target, text in self.feedback if target in wanted)
-        fmtp = ";".join(filter(None, self.fmtps.get(codec.payload_type, [])))
-        return replace(codec, fmtp=fmtp, feedback=tuple(feedback))
-
-
 class _Parser:
     def __init__(self) -> None:
         self._session = Session(origin=Origin(0, 0))
         self._media: Media | None = None
-        self._codecs = _Codecs()
+        self._codecs = CodecLines()
         self._seen: set[str] = set()
 
     def line(self, kind: str, value: str) -> None:
@@ -172,7 +124,7 @@ class _Parser:
         if self._media is not None:
             self._media.codecs, left = self._codecs.finish()
             self._media.attributes += left
-            self._codecs = _Codecs()
+            self._codecs = CodecLines()
 
     def _attribute(self, text: str) -> None:
         name, colon, value = text.partition(":")

@@ -145,6 +145,7 @@ def test_the_recorder_takes_what_it_can_use_and_is_the_dtls_client() -> None:
     assert [media.rejected for media in answer.media] == [False, False, True]
     assert answer.bundle == ("0", "1")
     assert {media.setup for media in answer.media if not media.rejected} == {"active"}
+    assert remote_transport(offer, prefer="client").dtls_role == "client"
     result = apply_answer(offer, parse_sdp(answer.serialize()))
     assert [(media.mid, media.track_id) for media in result.media] == [("0", "picture"), ("1", "voice")]
     assert result.transport.dtls_role == "server"
