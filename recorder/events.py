@@ -1,0 +1,81 @@
+"""Pure: what happens in the room besides the media, as lines of JSON on the consultation's timeline."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+from archive.writer import Span
+from core.clock import NS_PER_S
+from core.messages import (
+    CaptureClock,
+    ConsultationEnded,
+    Model,
+    ParticipantJoined,
+    ParticipantLeft,
+    RecordingChanged,
+    TrackAdded,
+    TrackChanged,
+    TrackRemoved,
+    Welcome,
+)
+from recorder.jobs import EventsJob
+
+FLUSH_NS: Final = NS_PER_S
+"""Events are sealed at most this long after they happened."""
+MAX_LINES: Final = 1_000
+"""More than this are sealed at once."""
+
+ARCHIVED: Final = (
+    ConsultationEnded,
+    ParticipantJoined,
+    ParticipantLeft,
+    RecordingChanged,
+    TrackAdded,
+    TrackChanged,
+    TrackRemoved,
+)
+
+
+class EventLog:
+    """Collects events until it is time to seal them."""
+
+    def __init__(self, epoch_us: int) -> None:
+        self._epoch_us = epoch_us
+        self._lines: list[bytes] = []
+        self._begin_us = self._end_us = 0
+        self._first_ns = 0
+
+    def add_message(self, message: Model, unix_us: int, now_ns: int) -> None:
+        """A message from the server, if it tells of something that happened."""
+        if isinstance(message, ARCHIVED):
+            self.add(message.model_dump(mode="json"), unix_us, now_ns)
+        elif isinstance(message, Welcome):
+            fields = message.model_dump(mode="json", exclude={"resume_token", "type"})
+            self.add({"type": "room_state", **fields}, unix_us, now_ns)
+
+    def add_clock(self, message: CaptureClock, unix_us: int, now_ns: int) -> None:
+        """How a track's RTP time was mapped to capture time: it dates every frame of it."""
+        self.add(message.model_dump(mode="json"), unix_us, now_ns)
+
+    def add(self, fields: dict[str, Any], unix_us: int, now_ns: int) -> None:
+        """One event that happened now."""
+        at_us = max(0, unix_us - self._epoch_us)
+        if not self._lines:
+            self._begin_us, self._first_ns = at_us, now_ns
+        self._end_us = max(at_us, self._begin_us)
+        line = {"at_us": at_us, **fields}
+        self._lines.append(json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode())
+
+    def poll(self, now_ns: int) -> EventsJob | None:
+        """What is to be sealed now."""
+        if self._lines and (now_ns - self._first_ns >= FLUSH_NS or len(self._lines) >= MAX_LINES):
+            return self.take()
+        return None
+
+    def take(self) -> EventsJob | None:
+        """All there is."""
+        if not self._lines:
+            return None
+        lines, self._lines = tuple(self._lines), []
+        return EventsJob(lines, Span(self._begin_us, self._end_us))
