@@ -1,4 +1,4 @@
-"""SDP lines about codecs: rtpmap, fmtp and rtcp-fb of a payload type as one value (RFC 8866 §6, RFC 4585 §4)."""
+"""SDP lines about codecs: rtpmap, fmtp and rtcp-fb of a payload type as one value (RFC 8866, RFC 4585)."""
 
 from __future__ import annotations
 
