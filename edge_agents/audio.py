@@ -50,7 +50,13 @@ class OpusEncoder:
         context.sample_rate, context.layout, context.format = SAMPLE_RATE, "mono", "s16"
         context.bit_rate = BITRATE_BPS
         context.time_base = Fraction(1, SAMPLE_RATE)
-        context.options = {"application": "voip", "frame_duration": "20", "fec": "1", "packet_loss": "5"}
+        context.options = {
+            "application": "voip",
+            "frame_duration": "20",
+            "fec": "1",
+            "packet_loss": "5",
+            "compression_level": "4",
+        }
         self._context = context
         self._position = 0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from core.clock import Clock
 from edge_agents.config import ClipSource, FeedConfig, TestcardSource
-from edge_agents.sources import clip, testcard
+from edge_agents.sources import testcard
 from edge_agents.sources.base import CapturedFrame, Instant, Source, SourceError
 from edge_agents.sources.container import ContainerSource, describe_input
 
@@ -18,6 +18,8 @@ def open_source(feed: FeedConfig, clock: Clock) -> Source:
         case TestcardSource():
             return testcard.TestcardSource(*size, clock, label=feed.name.upper())
         case ClipSource(path=path):
+            from edge_agents.sources import clip  # pydicom takes a second to import
+
             return clip.ClipSource(path, *size, clock)
         case other:
             return ContainerSource(describe_input(other, *size), *size, clock)

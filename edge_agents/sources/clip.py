@@ -19,6 +19,7 @@ from pydicom.uid import JPEGBaseline8Bit
 
 from core.clock import NS_PER_MS, Clock
 from edge_agents.sources.base import CapturedFrame, Instant, SourceError, ticks
+from edge_agents.sources.builtin import builtin_clip_path
 from edge_agents.sources.picture import Planes, from_bgr, new_picture, planes_of
 from edge_agents.sources.scanner import DepthScale, ScannerScreen
 
@@ -76,11 +77,6 @@ class ClipSource:
                 break
             tiles.append(tile)
         return tiles
-
-
-def builtin_clip_path() -> Path:
-    """The cardiac clip in pydicom's wheel (30 frames, 320 × 240); no network is involved."""
-    return Path(pydicom.__file__).parent / "data" / "test_files" / "examples_ybr_color.dcm"
 
 
 def read_clip(path: Path | None) -> Clip:

@@ -8,7 +8,7 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from edge_agents.sources.clip import builtin_clip_path
+from edge_agents.sources.builtin import builtin_clip_path
 
 BY_ID: Final = Path("/dev/v4l/by-id")
 """Names made from vendor, model and serial number: they stay when devices are plugged in another order."""

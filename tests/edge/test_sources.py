@@ -17,7 +17,8 @@ from core.clock import NS_PER_S, SystemClock
 from edge_agents.config import FeedConfig
 from edge_agents.sources import CapturedFrame, Instant, SourceError, open_source
 from edge_agents.sources.base import ticks
-from edge_agents.sources.clip import ClipSource, builtin_clip_path, read_clip
+from edge_agents.sources.builtin import builtin_clip_path
+from edge_agents.sources.clip import ClipSource, read_clip
 from edge_agents.sources.container import RateGate, describe_input
 from edge_agents.sources.devices import list_sources
 from edge_agents.sources.picture import from_bgr, planes_of
