@@ -41,6 +41,7 @@ class NackGenerator:
         "_max_age_ns",
         "_missing",
         "_reorder_delay_ns",
+        "_wake_ns",
         "given_up",
         "needs_keyframe",
         "rtt_ns",
@@ -51,6 +52,8 @@ class NackGenerator:
         self._highest: int | None = None
         self._missing: dict[int, _Missing] = {}
         self._reorder_delay_ns = 0
+        self._wake_ns = 0
+        """Before this time `due` has nothing to do; meaningless while nothing is missing."""
         self.rtt_ns = rtt_ns
         self.given_up = 0
         self.needs_keyframe = False
@@ -79,6 +82,9 @@ class NackGenerator:
             self._give_up(len(self._missing) + delta - 1)
             self._missing.clear()
             return
+        if delta > 1:
+            wake_ns = now_ns + self._reorder_delay_ns
+            self._wake_ns = min(self._wake_ns, wake_ns) if self._missing else wake_ns
         for step in range(1, delta):
             self._missing[(highest + step) & 0xFFFF] = _Missing(now_ns)
 
@@ -100,7 +106,7 @@ class NackGenerator:
 
     def due(self, now_ns: int) -> list[int]:
         """Numbers to ask for now, oldest first, at most `MAX_PER_REQUEST`; they count as asked for."""
-        if not self._missing:
+        if not self._missing or now_ns < self._wake_ns:
             return []
         retry_ns = self._retry_ns()
         asked: list[int] = []
@@ -120,6 +126,7 @@ class NackGenerator:
             del self._missing[number]
         if given_up:
             self._give_up(len(given_up))
+        self._wake_ns = min((self._due_at(m, retry_ns) for m in self._missing.values()), default=0)
         return asked
 
     def _retry_ns(self) -> int:
@@ -132,8 +139,7 @@ class NackGenerator:
 
     def next_due_ns(self) -> int | None:
         """When `due` will next have something to do; None while nothing is missing."""
-        retry_ns = self._retry_ns()
-        return min((self._due_at(missing, retry_ns) for missing in self._missing.values()), default=None)
+        return self._wake_ns if self._missing else None
 
     def __len__(self) -> int:
         """How many packets are missing."""

@@ -15,7 +15,8 @@ REFERENCE_NS: Final = 64_000_000
 """Unit of the reference time."""
 MIN_DELTA: Final = -0x8000
 MAX_DELTA: Final = 0x7FFF
-MAX_STATUSES: Final = 0xFFFF
+MAX_STATUSES: Final = 10_000
+"""More than any sender has under way: 20 bytes of runs could otherwise cost us 65,535 steps."""
 
 _MAX_RUN: Final = 0x1FFF
 _LOST, _SMALL, _LARGE = 0, 1, 2
@@ -45,8 +46,8 @@ def parse_transport_feedback(sender: int, media: int, control: bytes) -> Transpo
         raise ProtocolError("transport feedback is too short")
     base, count = struct.unpack_from("!HH", control)
     reference = int.from_bytes(control[4:7], "big", signed=True)
-    if count == 0:
-        raise ProtocolError("transport feedback is about no packets")
+    if not 0 < count <= MAX_STATUSES:
+        raise ProtocolError("transport feedback is about no packets, or too many")
     symbols, position = _parse_chunks(control, count)
     deltas = _parse_deltas(control, position, symbols)
     return TransportFeedback(sender, media, base, reference, control[7], deltas)
@@ -94,7 +95,7 @@ def build_transport_feedback(packet: TransportFeedback) -> bytes:
     """What follows the two SSRCs, padded to 4 bytes. Raises `ValueError` or `OverflowError` out of range."""
     deltas = packet.deltas
     if not 0 < len(deltas) <= MAX_STATUSES:
-        raise ValueError("transport feedback is about 1…65535 packets")
+        raise ValueError(f"transport feedback is about 1…{MAX_STATUSES} packets")
     symbols = [_symbol(delta) for delta in deltas]
     values = [
         delta.to_bytes(size, "big", signed=size == _LARGE)

@@ -65,6 +65,7 @@ def test_a_feedback_recorded_by_hand_is_read() -> None:
     [
         "0000" + "0000" + "000000" + "00",  # about no packets
         "0000" + "0001" + "000000" + "00",  # no chunk
+        "0000" + "ffff" + "000000" + "00" + "1fff" * 8 + "0007" + "0000",  # more than anybody sends
         "0000" + "0001" + "000000" + "00" + "0000" + "0000",  # empty run
         "0000" + "0001" + "000000" + "00" + "6001" + "0000",  # reserved symbol
         "0000" + "0005" + "000000" + "00" + "4005" + "0000",  # deltas missing
