@@ -255,10 +255,10 @@ class Conversation:
             try:
                 await self._handle(room, member, message)
             except TeleconsultError as error:
-                self._error(error.code, str(error), message.type)
                 if isinstance(error, Forbidden):
                     target = room.consultation.consultation_id
                     await self._context.audit(member.subject, message.type, target, error.code)
+                self._error(error.code, str(error), message.type)
             except Exception:
                 log.exception("socket.message_failed", type=message.type)
                 self._error("internal", "something went wrong here; try again", message.type)

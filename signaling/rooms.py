@@ -240,6 +240,7 @@ class Room:
         )
 
     def _appear(self, member: Member) -> list[Outgoing]:
+        member.present = False
         stand_ins = [] if self._device(member.subject) else self._feeds_of(member)
         member.present = True
         out = self._to_all(messages.ParticipantJoined(participant=member.participant), but=member)

@@ -14,7 +14,8 @@ from core.worker_api import TransportDescription
 from signaling.bodies import read_text
 from signaling.context import CONTEXT, Context, room_claims
 from signaling.problems import Handler
-from signaling.wish_sessions import WishSessions
+from signaling.transports import Purpose
+from signaling.wish_sessions import SessionUrl, WishSessions
 
 SDP: Final = "application/sdp"
 FRAGMENT: Final = "application/trickle-ice-sdpfrag"
@@ -159,9 +160,10 @@ def _names(request: web.Request) -> tuple[str, str]:
     return room, feed
 
 
-def _session(request: web.Request) -> tuple[str, str, str]:
+def _session(request: web.Request) -> SessionUrl:
     match = request.match_info
-    return match["room"], match["feed"], match["session"]
+    purpose: Purpose = "feed" if _kind(request) == "whip" else "view"
+    return SessionUrl(purpose, match["room"], match["feed"], match["session"])
 
 
 def _check_accept(request: web.Request, wanted: str) -> None:

@@ -14,9 +14,19 @@ from core.tokens import RoomClaims
 from core.worker_api import CreateTransport, TransportDescription
 from signaling.room_service import RoomService
 from signaling.rooms import Feed, Room
-from signaling.transports import Use
+from signaling.transports import Purpose, Use
 
 MAX_VIEWERS_PER_SUBJECT = 16
+
+
+@dataclass(frozen=True, slots=True)
+class SessionUrl:
+    """What a session URL says."""
+
+    purpose: Purpose
+    room: str
+    feed: str
+    transport_id: str
 
 
 @dataclass(slots=True)
@@ -71,7 +81,7 @@ class WishSessions:
         return self._ice[transport_id].etag
 
     async def patch(
-        self, session: tuple[str, str, str], claims: RoomClaims, if_match: str, fragment: str
+        self, session: SessionUrl, claims: RoomClaims, if_match: str, fragment: str
     ) -> str | None:
         """Trickled candidates (None) or an ICE restart (our fragment; the ETag is new).
 
@@ -90,16 +100,16 @@ class WishSessions:
                 ice.etag = IceSession().etag
             return answer
 
-    async def end(self, session: tuple[str, str, str], claims: RoomClaims) -> None:
+    async def end(self, session: SessionUrl, claims: RoomClaims) -> None:
         """Raises `NotFound` when it is over already."""
         await self._end(self._own(session, claims))
 
-    def _own(self, session: tuple[str, str, str], claims: RoomClaims) -> str:
-        """The transport of `(room, feed, id)`. Raises `NotFound`; `Forbidden` for somebody else's session."""
+    def _own(self, session: SessionUrl, claims: RoomClaims) -> str:
+        """The session's transport. Raises `NotFound`; `Forbidden` for somebody else's session."""
         self._forget_dead()
-        room, feed, transport_id = session
+        transport_id = session.transport_id
         use = self._service.uses.get(transport_id)
-        if transport_id not in self._ice or use is None or (use.room.name, use.feed) != (room, feed):
+        if transport_id not in self._ice or use is None or _url(use, transport_id) != session:
             raise NotFound("this session is over", code="session_not_found")
         if use.owner != claims.sub:
             raise Forbidden("this is somebody else's session", code="not_yours")
@@ -147,3 +157,7 @@ class WishSessions:
         if len(self._publishing) > 1000:
             for key in [key for key, lock in self._publishing.items() if not lock.locked()]:
                 del self._publishing[key]
+
+
+def _url(use: Use, transport_id: str) -> SessionUrl:
+    return SessionUrl(use.purpose, use.room.name, use.feed, transport_id)

@@ -1,4 +1,4 @@
-"""A signaling service on a real loopback port, with people, a consultation, and a worker that has no media."""
+"""A signaling service on a real loopback port, with people, a consultation, and a worker without media."""
 
 from __future__ import annotations
 

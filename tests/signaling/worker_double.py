@@ -1,6 +1,6 @@
 """Speaks the worker's internal API without any media: for tests of rooms, grants and HTTP, where none flows.
 
-SDP is `v=0` and a note. A publish offer says what it publishes: `v=0\\r\\npublish:video/camera,audio/microphone`.
+SDP is `v=0` and a note. A publish offer says what it publishes: `publish:video/camera,audio/microphone`.
 """
 
 from __future__ import annotations
