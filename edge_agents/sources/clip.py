@@ -21,7 +21,7 @@ from core.clock import NS_PER_MS, Clock
 from edge_agents.sources.base import CapturedFrame, Instant, SourceError, ticks
 from edge_agents.sources.builtin import builtin_clip_path
 from edge_agents.sources.picture import Planes, from_bgr, new_picture, planes_of
-from edge_agents.sources.scanner import DepthScale, ScannerScreen
+from edge_agents.sources.scanner import Box, DepthScale, ScannerScreen
 
 DEFAULT_FRAME_TIME_MS: Final = 1000 / 30
 MAX_PRERENDERED_BYTES: Final = 256 << 20
@@ -40,7 +40,7 @@ class Clip:
 
 
 class ClipSource:
-    """Plays the clip in a loop. All scaling is done once, before the first frame."""
+    """Plays the clip in a loop. Each of its frames is scaled once."""
 
     def __init__(self, path: Path | None, width: int, height: int, fps: int, clock: Clock) -> None:
         self._width, self._height, self._fps, self._clock = width, height, fps, clock
@@ -48,7 +48,8 @@ class ClipSource:
         self._frame_time_ns = clip.frame_time_ns
         self._screen = ScannerScreen(width, height, clip.images[0].shape[:2], clip.depth)
         self._background = from_bgr(self._screen.draw_furniture())
-        self._tiles = self._prerender(clip.images)
+        self._images = _fitting(clip.images, self._screen.picture)
+        self._tiles: dict[int, Planes] = {}
         self._start_ns = clock.monotonic_ns()
 
     def frames(self, stop: threading.Event) -> Iterator[CapturedFrame]:
@@ -57,26 +58,29 @@ class ClipSource:
 
     def draw(self, instant: Instant) -> CapturedFrame:
         """The screen at `instant`: the clip's frame of that moment and the clock."""
-        shown = (instant.monotonic_ns - self._start_ns) // self._frame_time_ns % len(self._tiles)
+        shown = (instant.monotonic_ns - self._start_ns) // self._frame_time_ns % len(self._images)
         picture = new_picture(self._width, self._height)
         planes = planes_of(picture)
         planes.paint(self._background)
-        planes.paint(self._tiles[shown], self._screen.picture.x, self._screen.picture.y)
+        planes.paint(self._tile(shown), self._screen.picture.x, self._screen.picture.y)
         clock = datetime.fromtimestamp(instant.unix_us / 1e6, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-4]
-        self._screen.draw_status(planes.y, f"{clock} UTC", f"{shown + 1}/{len(self._tiles)}")
+        self._screen.draw_status(planes.y, f"{clock} UTC", f"{shown + 1}/{len(self._images)}")
         return CapturedFrame(picture, instant)
 
-    def _prerender(self, images: list[Image]) -> list[Planes]:
-        size = (self._screen.picture.width, self._screen.picture.height)
-        tiles: list[Planes] = []
-        used_bytes = 0
-        for image in images:
-            tile = from_bgr(cv2.resize(image, size, interpolation=cv2.INTER_LANCZOS4).astype(np.uint8))
-            used_bytes += tile.nbytes
-            if used_bytes > MAX_PRERENDERED_BYTES:
-                break
-            tiles.append(tile)
-        return tiles
+    def _tile(self, index: int) -> Planes:
+        """The clip's frame scaled for the screen: done when it is first shown, then kept."""
+        tile = self._tiles.get(index)
+        if tile is None:
+            size = (self._screen.picture.width, self._screen.picture.height)
+            scaled = cv2.resize(self._images[index], size, interpolation=cv2.INTER_LANCZOS4)
+            tile = self._tiles[index] = from_bgr(scaled.astype(np.uint8))
+        return tile
+
+
+def _fitting(images: list[Image], picture: Box) -> list[Image]:
+    """As many images as may be kept scaled."""
+    tile_bytes = picture.width * picture.height * 3 // 2
+    return images[: max(1, MAX_PRERENDERED_BYTES // tile_bytes)]
 
 
 def read_clip(path: Path | None) -> Clip:

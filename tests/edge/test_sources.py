@@ -16,6 +16,7 @@ import pytest
 from core.clock import NS_PER_S, SystemClock
 from edge_agents.config import FeedConfig
 from edge_agents.sources import CapturedFrame, Instant, SourceError, open_source
+from edge_agents.sources import clip as clip_module
 from edge_agents.sources.base import ticks
 from edge_agents.sources.builtin import builtin_clip_path
 from edge_agents.sources.clip import ClipSource, read_clip
@@ -109,6 +110,7 @@ def test_the_scanners_clock_moves() -> None:
     assert changed[:, 0].max() < source._screen.picture.y, "only the clock in the head line"
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning:pydicom")
 def test_a_file_that_is_no_clip_is_a_source_error(tmp_path: Path) -> None:
     path = tmp_path / "not.dcm"
     path.write_bytes(bytes(200))
@@ -248,3 +250,15 @@ def test_the_system_clock_gives_instants_of_now() -> None:
     assert two.monotonic_ns - one.monotonic_ns >= 5_000_000
     stop.set()
     assert list(moments) == []
+
+
+def test_a_long_clip_is_cut_to_what_may_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clip_module, "MAX_PRERENDERED_BYTES", 250_000)
+    source = ClipSource(None, 320, 180, 30, StepClock())
+    tile = source._screen.picture.width * source._screen.picture.height * 3 // 2
+    for second in range(2):
+        for number in range(30):
+            source.draw(Instant(0, 1_000_000_000 + second * NS_PER_S + number * 33_333_333))
+    kept = sum(planes.nbytes for planes in source._tiles.values())
+    assert len(source._tiles) == 250_000 // tile < 30
+    assert kept <= 250_000
