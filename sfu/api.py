@@ -70,7 +70,7 @@ class WorkerApi:
 
     async def _offer(self, request: web.Request) -> web.Response:
         body = SessionDescription.model_validate_json(await request.read())
-        return _json(self._worker.offer(request.match_info["id"], body.sdp).model_dump_json())
+        return _json(self._worker.offer(request.match_info["id"], body.sdp, body.sources).model_dump_json())
 
     async def _answer(self, request: web.Request) -> web.Response:
         body = SessionDescription.model_validate_json(await request.read())

@@ -40,8 +40,11 @@ class PublishSession(PeerSession):
 
     # negotiation
 
-    def offer(self, text: str) -> TransportDescription:
-        """Answer the publisher's offer. Raises `ProtocolError` or `Conflict`; then nothing has changed."""
+    def offer(self, text: str, sources: dict[str, Source] | None = None) -> TransportDescription:
+        """Answer the publisher's offer; `sources`: of its new m-lines.
+
+        Raises `ProtocolError` or `Conflict`; then nothing has changed.
+        """
         offer = parse_sdp(text)
         if len(offer.media) > MAX_MEDIA:
             raise ProtocolError(f"an offer may have at most {MAX_MEDIA} m-lines")
@@ -51,6 +54,7 @@ class PublishSession(PeerSession):
             answer, received = answer_publish(offer, self.local(), version=self._version)
         self.start(remote_transport(offer))
         self._uplink.reduced_size = reduced_size(answer)
+        self._sources = {**self._sources, **(sources or {})}
         self._update({media.mid: media for media in received})
         return TransportDescription(
             transport_id=self.id,

@@ -12,7 +12,7 @@ import structlog
 from core.clock import Clock
 from core.errors import Conflict, NotFound, ProtocolError
 from core.ids import new_id
-from core.messages import Model
+from core.messages import Model, Source
 from core.worker_api import (
     CreateTransport,
     Subscriptions,
@@ -81,9 +81,11 @@ class Worker:
             return subscriber.view(request.offer or "", request.track_ids)
         return subscriber.subscribe(Subscriptions(track_ids=request.track_ids))
 
-    def offer(self, transport_id: str, sdp: str) -> TransportDescription:
+    def offer(
+        self, transport_id: str, sdp: str, sources: dict[str, Source] | None = None
+    ) -> TransportDescription:
         """A publisher's changed offer."""
-        return require_publisher(self._session(transport_id)).offer(sdp)
+        return require_publisher(self._session(transport_id)).offer(sdp, sources)
 
     def answer(self, transport_id: str, sdp: str) -> None:
         """A subscriber's answer to our latest offer."""
