@@ -1,0 +1,341 @@
+"""What forwarding costs: a real worker process, a publisher, and N subscribers over DTLS-SRTP on loopback.
+
+`python -m bench.sfu [--subscribers 1,10,30,60] [--seconds 10] [--feeds 1] [--json]`
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+import tempfile
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+from rich.table import Table
+
+from bench.sfu_load import VERIFY_EVERY, WorkerClient
+from sfu.metrics import Histogram
+
+DEFAULT_SUBSCRIBERS: Final = (1, 10, 30, 60)
+PER_RECEIVER_PROCESS: Final = 60
+WARM_UP_S: Final = 3.0
+START_DEADLINE_S: Final = 90.0
+STOP_DEADLINE_S: Final = 10.0
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measurement. CPU is user + system time of the worker process; packets are media packets sent."""
+
+    subscribers: int
+    feeds: int
+    seconds: float
+    packets_in_per_s: float
+    packets_out_per_s: float
+    cpu_us_per_packet: float
+    cpu_user_us_per_packet: float
+    cpu_percent: float
+    loss_percent: float
+    inside_p50_us: int | None
+    inside_p99_us: int | None
+    packets_per_batch: float
+    memory_per_subscriber_kb: float
+    generator_cpu_percent: float
+    """Of one core, the busiest load process."""
+    verified_packets: int
+    rejected_packets: int
+    srtp_profile: str
+
+
+class Child:
+    """A load process, spoken to in lines."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+
+    @classmethod
+    async def start(cls, *arguments: str) -> Child:
+        command = (sys.executable, "-m", "bench.sfu_load", *arguments)
+        return cls(await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE))
+
+    async def read(self) -> dict[str, Any]:
+        """Its next message. Raises `RuntimeError` when it died."""
+        assert self._process.stdout is not None
+        async with asyncio.timeout(START_DEADLINE_S):
+            line = await self._process.stdout.readline()
+        if not line:
+            raise RuntimeError("a load process died; its error is above")
+        found: dict[str, Any] = json.loads(line)
+        return found
+
+    async def mark(self) -> dict[str, Any]:
+        """Ask for its numbers."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(b"mark\n")
+        await self._process.stdin.drain()
+        return await self.read()
+
+    async def stop(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        await _end(self._process)
+
+
+async def _end(process: Process) -> None:
+    try:
+        async with asyncio.timeout(STOP_DEADLINE_S):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+
+
+@asynccontextmanager
+async def _worker(directory: str, prefix: Sequence[str]) -> AsyncIterator[tuple[Process, str]]:
+    path = f"{directory}/sfu.sock"
+    arguments = (
+        "--worker-id",
+        "bench",
+        "--api",
+        f"unix:{path}",
+        "--udp-host",
+        "127.0.0.1",
+        "--udp-port",
+        "0",
+    )
+    command = (*prefix, "-m", "sfu.main", *arguments, "--log-level", "warning")
+    process = await asyncio.create_subprocess_exec(*command, stdin=DEVNULL)
+    try:
+        async with asyncio.timeout(START_DEADLINE_S):
+            while not _is_socket(path):
+                if process.returncode is not None:
+                    raise RuntimeError("the worker died; its error is above")
+                await asyncio.sleep(0.05)
+        yield process, path
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await _end(process)
+
+
+def _is_socket(path: str) -> bool:
+    return Path(path).is_socket()
+
+
+def _rss_bytes(pid: int) -> int:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) * 1024
+    return 0
+
+
+async def measure(
+    subscribers: int,
+    seconds: float,
+    *,
+    feeds: int = 1,
+    bitrate_bps: int = 4_000_000,
+    profile: str | None = None,
+    python: Sequence[str] = (sys.executable,),
+) -> Row:
+    """One row, with a worker of its own. `python`: how to run the worker (a profiler may stand in front)."""
+    with tempfile.TemporaryDirectory(prefix="bench-sfu-") as directory:
+        async with _worker(directory, python) as (worker, path):
+            return await _measure(worker.pid, path, subscribers, seconds, feeds, bitrate_bps, profile)
+
+
+async def _measure(
+    pid: int, path: str, subscribers: int, seconds: float, feeds: int, bitrate_bps: int, profile: str | None
+) -> Row:
+    children: list[Child] = []
+    api = WorkerClient(path)
+    try:
+        bitrate = str(bitrate_bps)
+        publisher = await Child.start(
+            "publish", "--api", path, "--count", str(feeds), "--bitrate-bps", bitrate
+        )
+        children.append(publisher)
+        tracks = (await publisher.read())["track_ids"]
+        await asyncio.sleep(WARM_UP_S)
+        base_bytes = _rss_bytes(pid)
+        receivers, srtp_profile = await _start_receivers(path, subscribers, tracks, profile, children)
+        await asyncio.sleep(WARM_UP_S)
+        memory_bytes = _rss_bytes(pid) - base_bytes
+        await asyncio.gather(*(child.mark() for child in receivers))
+        before, loads = await api.stats(), [await child.mark() for child in children]
+        await asyncio.gather(*(child.mark() for child in receivers))
+        await asyncio.sleep(seconds)
+        after = await api.stats()
+        ends = [await child.mark() for child in children]
+    finally:
+        await api.close()
+        for child in reversed(children):
+            await child.stop()
+    busiest = max(end["cpu_s"] - load["cpu_s"] for end, load in zip(ends, loads, strict=True))
+    return _row(
+        before,
+        after,
+        ends[1:],
+        subscribers,
+        feeds,
+        seconds,
+        memory_bytes,
+        100 * busiest / seconds,
+        srtp_profile,
+    )
+
+
+async def _start_receivers(
+    path: str, subscribers: int, tracks: Sequence[str], profile: str | None, children: list[Child]
+) -> tuple[list[Child], str]:
+    receivers: list[Child] = []
+    srtp_profile = ""
+    options = [option for track in tracks for option in ("--track", track)]
+    options += ["--profile", profile] if profile else []
+    for first in range(0, subscribers, PER_RECEIVER_PROCESS):
+        count = min(PER_RECEIVER_PROCESS, subscribers - first)
+        child = await Child.start(
+            "receive", "--api", path, "--count", str(count), "--first", str(first), *options
+        )
+        receivers.append(child)
+        children.append(child)
+        srtp_profile = (await child.read())["profile"]
+    return receivers, srtp_profile
+
+
+def _row(
+    before: dict[str, Any],
+    after: dict[str, Any],
+    received: Sequence[dict[str, Any]],
+    subscribers: int,
+    feeds: int,
+    seconds: float,
+    memory_bytes: int,
+    generator_percent: float,
+    srtp_profile: str,
+) -> Row:
+    def grown(*keys: str) -> float:
+        start, end = before, after
+        for key in keys:
+            start, end = start[key], end[key]
+        return float(end) - float(start)  # type: ignore[arg-type]  # the last key names a number
+
+    out = max(1.0, grown("counters", "packets_out"))
+    user_s, system_s = grown("process", "cpu_user_s"), grown("process", "cpu_system_s")
+    inside = Histogram(after["inside_us"]["buckets"]).since(before["inside_us"]["buckets"])
+    expected = sum(part["expected"] for part in received)
+    got = sum(part["received"] for part in received)
+    return Row(
+        subscribers=subscribers,
+        feeds=feeds,
+        seconds=seconds,
+        packets_in_per_s=grown("counters", "packets_in") / seconds,
+        packets_out_per_s=out / seconds,
+        cpu_us_per_packet=(user_s + system_s) / out * 1e6,
+        cpu_user_us_per_packet=user_s / out * 1e6,
+        cpu_percent=(user_s + system_s) / seconds * 100,
+        loss_percent=max(0.0, 100 * (expected - got) / max(1, expected)),
+        inside_p50_us=inside.percentile_us(0.5),
+        inside_p99_us=inside.percentile_us(0.99),
+        packets_per_batch=grown("counters", "packets_in") / max(1.0, grown("counters", "batches")),
+        memory_per_subscriber_kb=memory_bytes / 1024 / subscribers,
+        generator_cpu_percent=generator_percent,
+        verified_packets=sum(part["verified"] for part in received),
+        rejected_packets=sum(part["rejected"] for part in received),
+        srtp_profile=srtp_profile,
+    )
+
+
+async def run(
+    subscribers: Sequence[int] = DEFAULT_SUBSCRIBERS,
+    seconds: float = 10.0,
+    *,
+    feeds: int = 1,
+    bitrate_bps: int = 4_000_000,
+    profile: str | None = None,
+    on_row: Callable[[Row], None] = lambda row: None,
+) -> list[Row]:
+    """One row per number of subscribers, each with fresh processes; `on_row` hears of each as it is done."""
+    rows = []
+    for count in subscribers:
+        row = await measure(count, seconds, feeds=feeds, bitrate_bps=bitrate_bps, profile=profile)
+        on_row(row)
+        rows.append(row)
+    return rows
+
+
+COLUMNS: Final[tuple[tuple[str, Callable[[Row], str]], ...]] = (
+    ("subscribers", lambda row: str(row.subscribers)),
+    ("in /s", lambda row: f"{row.packets_in_per_s:,.0f}"),
+    ("out /s", lambda row: f"{row.packets_out_per_s:,.0f}"),
+    ("CPU µs/packet", lambda row: f"{row.cpu_us_per_packet:.2f}"),
+    ("user µs", lambda row: f"{row.cpu_user_us_per_packet:.2f}"),
+    ("CPU %", lambda row: f"{row.cpu_percent:.1f}"),
+    ("loss %", lambda row: f"{row.loss_percent:.3f}"),
+    ("inside p50 µs", lambda row: str(row.inside_p50_us)),
+    ("inside p99 µs", lambda row: str(row.inside_p99_us)),
+    ("batch", lambda row: f"{row.packets_per_batch:.1f}"),
+    ("kB/subscriber", lambda row: f"{row.memory_per_subscriber_kb:.0f}"),
+    ("generator CPU %", lambda row: f"{row.generator_cpu_percent:.0f}"),
+    ("verified", lambda row: f"{row.verified_packets:,}"),
+)
+
+
+def table(rows: Sequence[Row]) -> Table:
+    """The rows for people."""
+    shown = Table(
+        title=f"SFU: 1080p-like H.264, {rows[0].srtp_profile}, 1 in {VERIFY_EVERY} packets decrypted"
+    )
+    for name, _ in COLUMNS:
+        shown.add_column(name, justify="right")
+    for row in rows:
+        shown.add_row(*(render(row) for _, render in COLUMNS))
+    return shown
+
+
+def show(rows: Sequence[Row], *, as_json: bool) -> None:
+    """Print the rows on standard output."""
+    if as_json:
+        print(json.dumps({"cores": os.cpu_count(), "rows": [asdict(row) for row in rows]}, indent=2))
+    else:
+        Console(width=160 if not sys.stdout.isatty() else None).print(table(rows))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(prog="python -m bench.sfu", description=__doc__)
+    parser.add_argument("--subscribers", default=",".join(map(str, DEFAULT_SUBSCRIBERS)))
+    parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--feeds", type=int, default=1)
+    parser.add_argument("--bitrate-bps", type=int, default=4_000_000)
+    parser.add_argument("--profile", help="one SRTP profile only, by OpenSSL's name")
+    parser.add_argument("--json", action="store_true")
+    given = parser.parse_args(arguments)
+    counts = [int(part) for part in given.subscribers.split(",")]
+
+    def note(row: Row) -> None:
+        print(f"{row.subscribers} subscribers: {row.cpu_us_per_packet:.2f} µs per packet", file=sys.stderr)
+
+    rows = asyncio.run(
+        run(
+            counts,
+            given.seconds,
+            feeds=given.feeds,
+            bitrate_bps=given.bitrate_bps,
+            profile=given.profile,
+            on_row=note,
+        )
+    )
+    show(rows, as_json=given.json)
+
+
+if __name__ == "__main__":
+    main()
