@@ -31,7 +31,7 @@ class Demo:
         with (data_dir / "output.log").open("wb") as output:
             process = subprocess.Popen(
                 [sys.executable, "-m", "teleconsult", "demo", "--data-dir", str(data_dir),
-                 "--port", "0", "--udp-port", "0", *arguments],
+                 "--port", "0", *(arguments or ("--udp-port", "0"))],
                 stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
             )  # fmt: skip
         demo = cls(data_dir, process)
@@ -63,6 +63,13 @@ class Demo:
         environment = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
         (port,) = [item for item in environment if item.startswith(b"TELECONSULT_UDP_PORT=")]
         return int(port.partition(b"=")[2])
+
+    @property
+    def worker_socket(self) -> Path:
+        """The media worker's internal API."""
+        (pid,) = self.pids("sfu")
+        arguments = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
+        return Path(arguments[arguments.index("--api") + 1].removeprefix("unix:"))
 
     def user(self, name: str) -> tuple[str, str]:
         user = self.info["users"][name]

@@ -1,0 +1,69 @@
+"""5 % of all datagrams lost, both ways and on both sides of the media server: pictures go on, repaired."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import aiohttp
+import pytest
+from playwright.sync_api import BrowserContext
+
+from tests.e2e.test_consultation import FEEDS, frame_rates, specialist
+from tests.support.browser import stats
+from tests.support.demo import Demo
+from tests.support.link import Impairment
+from tests.support.proxy_thread import ProxyThread
+
+pytestmark = pytest.mark.browser
+
+LOSS = 0.05
+FRAMES_PER_S = 25
+LONGEST_GAP_MS = 500
+
+
+def free_udp_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def lossy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Demo, ProxyThread]]:
+    """Everyone, the capture box and the recorder too, reaches the media server through the proxy."""
+    port = free_udp_port()
+    with ProxyThread(("127.0.0.1", port), seed=5) as proxy:
+        announce = f"{proxy.address[0]}:{proxy.address[1]}"
+        demo = Demo.start(tmp_path_factory.mktemp("lossy"), "--udp-port", str(port), "--announce", announce)
+        try:
+            yield demo, proxy
+        finally:
+            demo.stop()
+
+
+def worker_stats(demo: Demo) -> dict[str, Any]:
+    async def ask() -> dict[str, Any]:
+        connector = aiohttp.UnixConnector(str(demo.worker_socket))
+        async with (
+            aiohttp.ClientSession(connector=connector) as session,
+            session.get("http://worker/v1/stats") as response,
+        ):
+            answer: dict[str, Any] = await response.json()
+            return answer
+
+    return asyncio.run(ask())
+
+
+def test_pictures_go_on_at_five_percent_loss(lossy: tuple[Demo, ProxyThread], person: BrowserContext) -> None:
+    demo, proxy = lossy
+    page = specialist(demo, person)
+    proxy.set(Impairment(loss=LOSS))
+    frame_rates(page, 2)
+    page.evaluate("window.teleconsult.stats()")
+    rates = frame_rates(page, 10)
+    report = stats(page)
+    proxy.set(Impairment())
+    print(rates, report, worker_stats(demo))
+    assert all(rates[name] >= FRAMES_PER_S for name in FEEDS), rates
