@@ -31,7 +31,7 @@ log = structlog.get_logger()
 HIDE_AFTER_S: Final = 10
 FORGET_AFTER_S: Final = 90
 """As long as a worker keeps a silent transport: until then resuming brings everything back."""
-CLOSED_BY_PEER: Final = "closed_by_peer"
+CLOSED_BY_PEER: Final = "peer_closed"
 """The client ended the transport itself, so it need not be told."""
 
 
@@ -190,6 +190,14 @@ class RoomService:
         for attached in self.attached.values():
             if attached.room is room:
                 attached.subscriber.wake()
+        self._end_idle_views(room)
+
+    def _end_idle_views(self, room: Room) -> None:
+        """A player whose tracks are all gone is let go, so that it comes back for the feed's new ones."""
+        for transport_id, use in list(self.uses.items()):
+            if use.room is room and use.track_ids and use.track_ids.isdisjoint(room.tracks):
+                del self.uses[transport_id]
+                self._spawn(self.pool.delete(transport_id))
 
     def tell(self, member: Member, message: Model) -> None:
         """Send to one member, if it is connected."""

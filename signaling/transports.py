@@ -18,3 +18,5 @@ class Use:
     purpose: Purpose
     owner: str
     feed: str = ""
+    track_ids: frozenset[str] = frozenset()
+    """view: the tracks it began with; a WHEP session cannot change them."""

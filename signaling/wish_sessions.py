@@ -72,8 +72,9 @@ class WishSessions:
         tracks = [track.track_id for track in room.feed_tracks(feed)]
         if not tracks:
             raise NotFound(f"nobody publishes {feed} at the moment", code="feed_not_live")
-        use = Use(room, "view", claims.sub, feed)
-        if sum(other == use for other in self._service.uses.values()) >= MAX_VIEWERS_PER_SUBJECT:
+        use = Use(room, "view", claims.sub, feed, frozenset(tracks))
+        viewers = [other for other in self._service.uses.values() if other.purpose == "view"]
+        if sum(other.owner == claims.sub for other in viewers) >= MAX_VIEWERS_PER_SUBJECT:
             raise RemoteError("too many players with this token", code="too_many_sessions", status=429)
         return await self._create(use, "view", new_id("p"), offer, tracks)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from typing import Any, Final, Protocol, TypeVar
 
 import aiohttp
@@ -90,6 +91,11 @@ class WorkerClient:
         """Quietly succeeds when the transport or its worker is gone already."""
         with contextlib.suppress(TeleconsultError):
             await self._call("DELETE", f"/v1/transports/{transport_id}", None)
+
+    async def transport_ids(self) -> frozenset[str]:
+        """The transports the worker has."""
+        stats = json.loads(await self._call("GET", "/v1/stats", None))
+        return frozenset(session["transport_id"] for session in stats["sessions"])
 
     async def _model(self, model: type[_M], method: str, path: str, body: BaseModel) -> _M:
         try:

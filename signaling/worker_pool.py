@@ -6,12 +6,19 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
+import structlog
+
 from core.directory import Directory
-from core.errors import Unavailable
+from core.errors import TeleconsultError, Unavailable
 from signaling.worker_client import WorkerClient
+
+log = structlog.get_logger()
 
 PLACE_WAIT_S: Final = 2.0
 """A worker that restarts is back sooner; waiting spares clients a retry."""
+
+
+RECONCILE_AGAIN_S: Final = 0.5
 
 
 class PoolListener(Protocol):
@@ -19,6 +26,9 @@ class PoolListener(Protocol):
 
     def transport_event(self, event: Any) -> None:
         """A `WorkerEvent` of a worker that is in the pool."""
+
+    def transport_gone(self, transport_id: str, reason: str) -> None:
+        """One of them ended by itself."""
 
     def transports_lost(self, transport_ids: frozenset[str]) -> None:
         """These are gone, because their worker is."""
@@ -89,8 +99,30 @@ class WorkerPool:
     def worker_connected(self, worker: WorkerClient) -> None:
         self._changed.set()
         boot_id, orphans = self._orphans.pop(worker.address, (None, frozenset()))
-        if boot_id == worker.boot_id and self._group is not None:
+        if self._group is None:
+            return
+        if boot_id == worker.boot_id:
             self._group.create_task(_delete_all(worker, orphans))
+        known = frozenset(name for name, holder in self._transports.items() if holder is worker)
+        if known:
+            self._group.create_task(self._reconcile(worker, known))
+
+    async def _reconcile(self, worker: WorkerClient, known: frozenset[str]) -> None:
+        """After a broken event connection: transports that ended meanwhile were never reported.
+
+        Asked twice, because one that is just being made is not listed yet.
+        """
+        try:
+            missing = known - await worker.transport_ids()
+            if missing:
+                await asyncio.sleep(RECONCILE_AGAIN_S)
+                missing -= await worker.transport_ids()
+        except (TeleconsultError, ValueError, KeyError, TypeError):
+            log.warning("worker.reconcile_failed", worker=worker.worker_id)
+            return
+        for transport_id in missing:
+            if self.listener is not None and self._transports.get(transport_id) is worker:
+                self.listener.transport_gone(transport_id, "gone_unnoticed")
 
     def worker_event(self, worker: WorkerClient, event: Any) -> None:
         if self.listener is not None:

@@ -341,6 +341,23 @@ async def test_a_broken_event_connection_alone_resets_nobody(world: World) -> No
     assert not any(isinstance(message, messages.MediaReset) for message in await client.sync())
 
 
+async def test_a_transport_that_ended_while_the_worker_was_not_heard_is_noticed(world: World) -> None:
+    client, _ = await world.join("u_1", "specialist")
+    await world.publish(client, "video/camera")
+    world.worker.transports.clear()
+    await world.worker.cut_events()
+    assert (await client.next(messages.MediaReset)).reason == "transport_lost"
+
+
+async def test_one_who_ended_the_transport_itself_is_not_told_to_begin_anew(world: World) -> None:
+    client, _ = await world.join("u_1", "specialist")
+    published = await world.publish(client, "video/camera")
+    closed = TransportChanged(transport_id=published.transport_id, state="closed", reason="peer_closed")
+    await world.worker.emit(closed)
+    await client.next(messages.TrackRemoved)
+    assert not any(isinstance(message, messages.MediaReset) for message in await client.sync())
+
+
 async def test_a_reset_that_happened_while_away_is_told_on_resuming(world: World) -> None:
     client, welcome = await world.join("u_1", "specialist")
     await world.publish(client, "video/camera")

@@ -218,6 +218,18 @@ async def test_watching_a_feed_gets_its_tracks_pictures_first(world: World, box:
     assert len(world.worker.transports) == 1
 
 
+async def test_a_player_is_let_go_when_its_feed_begins_anew(world: World, box: str, player: str) -> None:
+    await world.whip("ultrasound", box)
+    headers = SDP | bearer(player)
+    response = await world.session.post("/whep/demo/ultrasound", data="v=0\r\n", headers=headers)
+    await world.whip("ultrasound", box)
+    async with asyncio.timeout(5):
+        while any(t.wanted.direction == "view" for t in world.worker.transports.values()):
+            await asyncio.sleep(0.005)
+    async with world.session.delete(response.headers["Location"], headers=bearer(player)) as ended:
+        assert ended.status == 404
+
+
 async def test_watching_needs_a_live_feed_and_the_grant(world: World, box: str, player: str) -> None:
     async def whep(feed: str, token: str) -> tuple[int, Any]:
         headers = SDP | bearer(token)

@@ -61,6 +61,7 @@ class WorkerDouble:
         app.router.add_put("/v1/transports/{id}/subscriptions", self._subscriptions)
         app.router.add_patch("/v1/transports/{id}", self._patch)
         app.router.add_delete("/v1/transports/{id}", self._delete)
+        app.router.add_get("/v1/stats", self._stats)
         app.router.add_get("/v1/events", self._events)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
@@ -155,6 +156,9 @@ class WorkerDouble:
         self._find(request)
         del self.transports[request.match_info["id"]]
         return web.Response(status=204)
+
+    async def _stats(self, _request: web.Request) -> web.Response:
+        return web.json_response({"sessions": [{"transport_id": name} for name in self.transports]})
 
     async def _events(self, request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse()
