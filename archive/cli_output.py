@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import typer
 from rich.console import Console
@@ -16,8 +17,11 @@ from archive import results
 from archive.commands import US_PER_S
 from archive.verify import Report
 
+PIPED_COLUMNS: Final = 200
+"""Nothing is cut off in a file or a pipe."""
+
 errors = Console(stderr=True, soft_wrap=True)
-output = Console(soft_wrap=True)
+output = Console(soft_wrap=True, width=None if sys.stdout.isatty() else PIPED_COLUMNS)
 
 
 def print_verification(result: results.VerifyResult) -> None:

@@ -77,6 +77,11 @@ class ConsultationRecorder:
         self._room = RoomRecorder(api, row.room, row.consultation_id, writing, vault.clock)
         self._log = log.bind(consultation=row.consultation_id, room=row.room)
 
+    @property
+    def ended(self) -> bool:
+        """True once the consultation is known to be over."""
+        return self._room.ended.is_set()
+
     def end(self) -> None:
         """The consultation is over: finish and close the archive."""
         self._room.ended.set()

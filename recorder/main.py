@@ -20,6 +20,7 @@ from recorder.consultation import ConsultationRecorder, Vault
 from recorder.writing import WritingThread
 
 POLL_INTERVAL_S: Final = 1.0
+LAST_POLL_S: Final = 1.0
 STOP_WITHIN_S: Final = 6.0
 """Less than the supervisor's patience."""
 
@@ -110,8 +111,16 @@ class Recorder:
             log.error("recorder.consultation_failed", consultation=consultation, exc_info=error)
 
     async def _stop(self) -> None:
+        """Consultations that have just ended are closed; the others are left open, whole."""
+        with contextlib.suppress(TeleconsultError, TimeoutError):
+            async with asyncio.timeout(LAST_POLL_S):
+                still_open = {row.consultation_id for row in await self._api.open_consultations()}
+                for consultation, (recorder, _) in self._running.items():
+                    if consultation not in still_open:
+                        recorder.end()
         tasks = [task for _, task in self._running.values()]
-        for task in tasks:
-            task.cancel()
+        for recorder, task in self._running.values():
+            if not recorder.ended:
+                task.cancel()
         if tasks:
             await asyncio.wait(tasks, timeout=STOP_WITHIN_S)

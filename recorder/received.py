@@ -19,7 +19,7 @@ from rtp.payload import depacketizer_for
 from rtp.receive_stream import ReceiveStream
 from rtp.reorder import Gap, ReorderBuffer
 
-REORDER_WAIT_NS: Final = 800 * NS_PER_MS
+REORDER_WAIT_NS: Final = 600 * NS_PER_MS
 """A missing packet is waited for this long: an archive has time for several retransmissions."""
 KEYFRAME_INTERVAL_NS: Final = 10 * NS_PER_S
 """Recording never pulses the uplink: between requests lie at least this many seconds, once pictures flow."""

@@ -12,7 +12,7 @@ from typing import Final
 
 from archive.entries import Codec
 from archive.writer import Span
-from core.clock import NS_PER_MS, NS_PER_S, NS_PER_US
+from core.clock import NS_PER_MS, NS_PER_US
 from core.errors import ProtocolError
 from recorder.fmp4 import Sample, TrackFormat
 from recorder.jobs import GapJob, Generation, PieceJob, TrackJob
@@ -22,8 +22,12 @@ from rtp.payload.opus import duration_samples
 from rtp.sequence import timestamp_delta
 
 PIECE_US: Final = US_PER_S
-PIECE_AGE_NS: Final = NS_PER_S
-"""A piece is cut when its first frame has waited this long, even if nothing follows."""
+PIECE_AGE_NS: Final = 1_200 * NS_PER_MS
+"""A piece is cut when its first frame has waited this long, even if nothing follows; a little longer than a
+piece, so that jitter does not cut streams that flow.
+"""
+IDLE_US: Final = 300_000
+"""A frame counts as still shown when nothing has come for longer than this; less may be jitter."""
 HOLD_NS: Final = 500 * NS_PER_MS
 """First frames wait so long for the mapping to capture time, then go by arrival."""
 MAX_HELD: Final = 600
@@ -101,7 +105,7 @@ class TrackCutter:
         if self._held and now_ns - self._held[0].came_ns >= HOLD_NS:
             jobs += self._release()
         if self._samples and now_ns - self._first_came_ns >= PIECE_AGE_NS:
-            shown_us = (now_ns - self._last_came_ns) // NS_PER_US
+            shown_us = (now_ns - self._last_came_ns) // NS_PER_US - IDLE_US
             jobs += self._cut(self._ticks_us(self._last_ticks) + max(self._nominal_us, shown_us))
         return jobs
 
@@ -237,7 +241,7 @@ class TrackCutter:
         self._samples, self._anchor = [], None
         first_us, last_us = self._ticks_us(samples[0].ticks), self._ticks_us(samples[-1].ticks)
         if end_us is None:
-            end_us = last_us + self._nominal_us
+            end_us = self._ticks_us(samples[-1].ticks + self._nominal_ticks)
         end_us = max(min(end_us, first_us + PIECE_US), last_us + 1)
         ends = [sample.ticks for sample in samples[1:]]
         ends.append(max(self._to_ticks(end_us), samples[-1].ticks + 1))
