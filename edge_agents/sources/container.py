@@ -56,7 +56,14 @@ def describe_input(
                 options["input_format"] = config.input_format
             return Input(str(config.device), str(config.device), "v4l2", options, stamped=True)
         case RtspSource():
-            options = {"rtsp_transport": config.transport, "fflags": "nobuffer", "reorder_queue_size": "0"}
+            options = {
+                "rtsp_transport": config.transport,
+                "reorder_queue_size": "0",
+                # FFmpeg would watch for 5 s before the first picture to guess a frame rate nobody needs here.
+                # What it watched it must hand over, keyframe and all, hence no `nobuffer`: newest wins later.
+                "analyzeduration": "1000000",
+                "fpsprobesize": "0",
+            }
             return Input("rtsp", config.url, "rtsp", options)
         case ScreenSource():
             url = f"{config.display}+{config.x},{config.y}"
@@ -74,7 +81,7 @@ class ContainerSource:
     def frames(self, stop: threading.Event) -> Iterator[CapturedFrame]:
         while not stop.is_set():
             yield from self._play(stop)
-            if not self._spec.loop:
+            if not self._spec.loop and not stop.is_set():
                 raise SourceError(f"{self._spec.name}: ended")
 
     def _play(self, stop: threading.Event) -> Iterator[CapturedFrame]:

@@ -14,7 +14,9 @@ import numpy as np
 import pytest
 
 from core.clock import NS_PER_S, SystemClock
+from edge_agents import timecode
 from edge_agents.config import FeedConfig
+from edge_agents.encoder import EncoderSettings, VideoEncoder
 from edge_agents.sources import CapturedFrame, Instant, SourceError, open_source
 from edge_agents.sources import clip as clip_module
 from edge_agents.sources.base import ticks
@@ -24,6 +26,7 @@ from edge_agents.sources.container import RateGate, describe_input
 from edge_agents.sources.devices import list_sources
 from edge_agents.sources.picture import from_bgr, planes_of
 from edge_agents.sources.testcard import TestcardSource
+from tests.edge.rtsp_server import camera
 from tests.edge.support import StepClock
 
 
@@ -262,3 +265,19 @@ def test_a_long_clip_is_cut_to_what_may_be_kept(monkeypatch: pytest.MonkeyPatch)
     kept = sum(planes.nbytes for planes in source._tiles.values())
     assert len(source._tiles) == 250_000 // tile < 30
     assert kept <= 250_000
+
+
+def test_a_network_camera_is_shown_in_the_feeds_size() -> None:
+    encoder = VideoEncoder("libx264", EncoderSettings(640, 360, 30, 1_000_000, 1_000_000))
+    card = TestcardSource(640, 360, 30, StepClock())
+    moments = [Instant(1_000_000 + number * 33_333, number * 33_333_333) for number in range(60)]
+    units = [unit.data for moment in moments for unit in encoder.encode(card.draw(moment), keyframe=False)]
+    stop = threading.Event()
+    with camera(units) as url:
+        source = open_source(feed({"kind": "rtsp", "url": url}, 320, 180, fps=60), SystemClock())
+        frames = source.frames(stop)
+        frame = next(frames)
+        stop.set()
+        assert list(frames) == []
+    assert (frame.picture.width, frame.picture.height, frame.picture.format.name) == (320, 180, "yuv420p")
+    assert timecode.decode(planes_of(frame.picture).y) in {moment.unix_us for moment in moments}
