@@ -6,7 +6,7 @@ import itertools
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import ProtocolError
@@ -118,6 +118,7 @@ def test_too_many_codec_configurations_are_refused() -> None:
 
 
 @given(st.lists(st.sets(st.integers(0, 9)), min_size=1, max_size=8))
+@settings(deadline=None)
 def test_lines_never_move_and_ids_are_never_used_twice(steps: list[set[int]]) -> None:
     pool = [track(f"t{i}", ("H264", "VP8", "opus")[i % 3], ssrc=100 + 10 * i) for i in range(10)]
     made = offers(*([pool[index] for index in sorted(step)] for step in steps))

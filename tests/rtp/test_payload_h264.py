@@ -7,7 +7,7 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import ProtocolError
@@ -66,6 +66,7 @@ def test_fragments_carry_type_priority_start_and_end() -> None:
     ),
     st.integers(20, 300),
 )
+@settings(deadline=None)
 def test_any_units_survive_any_payload_limit(shape: list[tuple[int, int]], limit: int) -> None:
     units = [unit(kind, size) for kind, size in shape]
     payloads = packetize(annex_b(*units), limit)
@@ -116,6 +117,14 @@ def test_malformed_payloads_are_protocol_errors_and_cost_the_frame(payload: byte
     after = depacketizer.push(unit(1, 10), True, 6)
     assert after is not None
     assert after.after_loss
+
+
+def test_a_fragment_without_its_end_is_noticed_at_the_next_unit() -> None:
+    depacketizer = H264Depacketizer()
+    for payload in packetize(annex_b(unit(1, 300)), 102)[:-1]:
+        assert depacketizer.push(payload, False, 0) is None
+    assert depacketizer.push(unit(1, 10), True, 0) is None
+    assert depacketizer.dropped_frames == 1
 
 
 def test_after_a_gap_a_frame_that_may_lack_its_first_slice_is_dropped() -> None:
@@ -171,6 +180,7 @@ def test_the_picture_size_of_interlaced_video_counts_both_fields(size: tuple[int
 
 
 @given(st.binary(max_size=60))
+@settings(deadline=None)
 def test_any_bytes_as_parameter_set_give_a_size_or_a_protocol_error(data: bytes) -> None:
     try:
         width, height = picture_size(b"\x67" + data)

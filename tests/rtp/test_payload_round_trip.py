@@ -122,6 +122,23 @@ def test_every_single_lost_packet_costs_its_frame_and_is_reported(codec: str) ->
 
 
 @pytest.mark.parametrize("codec", CODECS)
+def test_a_frame_without_its_beginning_is_noticed_even_when_nobody_reports_the_loss(codec: str) -> None:
+    keyframe = video(codec)[0]
+    depacketizer = depacketizer_for(codec)
+    for packet in packets_of(codec, keyframe, 300)[20:]:
+        assert depacketizer.push(*packet) is None
+    assert depacketizer.dropped_frames == 1
+
+
+@pytest.mark.parametrize("codec", ["H264", "VP9", "AV1"])  # VP8 has no flag at a frame's end
+def test_a_frame_cut_off_and_marked_complete_is_noticed(codec: str) -> None:
+    depacketizer = depacketizer_for(codec)
+    first, *_ = packets_of(codec, video(codec)[1], 300)
+    assert depacketizer.push(first[0], True, first[2]) is None
+    assert depacketizer.dropped_frames == 1
+
+
+@pytest.mark.parametrize("codec", CODECS)
 def test_a_frame_whose_marker_never_comes_is_dropped(codec: str) -> None:
     samples = video(codec)
     packets = packets_of(codec, samples[0])[:-1] or [(packets_of(codec, samples[0])[0][0], False, 0)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rtp.reorder import Gap, ReorderBuffer
@@ -94,6 +94,7 @@ def test_late_repairs_do_not_look_like_a_restart() -> None:
 
 
 @given(st.integers(0, 65_535), st.integers(1, 300), st.randoms(use_true_random=False), st.floats(0, 0.3))
+@settings(deadline=None)
 def test_whatever_arrives_comes_out_once_in_order_with_the_rest_as_gaps(
     first: int, count: int, rng: random.Random, loss: float
 ) -> None:

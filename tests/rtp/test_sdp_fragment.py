@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import ProtocolError
@@ -64,6 +64,7 @@ def test_a_malformed_fragment_is_refused(body: str, says: str) -> None:
 
 
 @given(st.lists(st.sampled_from(BODY.splitlines()) | st.text(max_size=30), max_size=12))
+@settings(deadline=None)
 def test_any_fragment_survives_writing_or_is_a_protocol_error(lines: list[str]) -> None:
     try:
         fragment = parse_fragment("\n".join(lines))

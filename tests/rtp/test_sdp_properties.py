@@ -115,17 +115,19 @@ def _number(entries: list[Media]) -> list[Media]:
 
 
 @given(sessions)
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 def test_reading_what_was_written_gives_the_same_session(session: Session) -> None:
     assert parse_sdp(session.serialize()) == session
 
 
 @given(st.text(max_size=400))
+@settings(deadline=None)
 def test_random_text_is_a_protocol_error_or_a_session(data: str) -> None:
     _read(data)
 
 
 @given(st.text("vosmatc=:/ -0129\r\n*", max_size=300).map("v=0\no=- 1 1 IN IP4 h\n".__add__))
+@settings(deadline=None)
 def test_text_of_sdp_characters_is_a_protocol_error_or_a_session(data: str) -> None:
     _read(data)
 
@@ -135,7 +137,7 @@ def test_text_of_sdp_characters_is_a_protocol_error_or_a_session(data: str) -> N
     st.integers(0, 2_000),
     st.text(max_size=3),
 )
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 def test_shuffled_and_damaged_lines_of_a_real_offer_are_refused_or_stable(
     lines: list[str], place: int, damage: str
 ) -> None:
