@@ -111,6 +111,11 @@ class ClientTransport:
         """The port in use; its counters are ours."""
         return None if self._path is None else self._path[0]
 
+    @property
+    def ports(self) -> Sequence[UdpPort]:
+        """All ports, one per interface address, and those opened since."""
+        return tuple(self._ports)
+
     async def gather(self) -> None:
         """Open one port per interface address."""
         await self._connection.gather_candidates()

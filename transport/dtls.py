@@ -68,6 +68,8 @@ class DtlsSession:
         on_closed: Callable[[str], None],
         profiles: Sequence[SrtpProfile] = ALL_PROFILES,
     ) -> None:
+        self.dropped = 0
+        """Datagrams beyond `IDLE_DATAGRAMS_PER_S`."""
         self._role = role
         self._send = send
         self._on_keys = on_keys
@@ -88,9 +90,11 @@ class DtlsSession:
 
     def feed(self, datagram: bytes) -> None:
         """A DTLS datagram (first byte 20…63) from a validated address."""
-        if self._dtls.keys is None or self._idle_budget.take(_now_ns()):
-            self._heard = True
-            self._pipe.feed(datagram)
+        if self._dtls.keys is not None and not self._idle_budget.take(_now_ns()):
+            self.dropped += 1
+            return
+        self._heard = True
+        self._pipe.feed(datagram)
 
     async def close(self) -> None:
         """Say goodbye (close_notify) when there is somebody to say it to, and stop."""

@@ -148,14 +148,11 @@ async def test_a_flood_of_records_after_the_handshake_costs_little() -> None:
     client, server = Side("client"), Side("server")
     sessions = await handshake(client, server)
     await settled(client, server)
-    before = asyncio.get_running_loop().time()
     for _ in range(100):
         for _ in range(100):
             sessions[0].feed(b"\x17\xfe\xfd" + bytes(100))
         await asyncio.sleep(0)
-    assert (
-        asyncio.get_running_loop().time() - before < 0.5
-    )  # each that gets through costs tens of microseconds
+    assert sessions[0].dropped > 9_000
     for session in sessions:
         await session.close()
 

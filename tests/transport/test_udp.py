@@ -203,6 +203,7 @@ async def test_a_reply_leaves_from_the_address_the_request_came_to(
         peer.send(b"request")
         await arrivals.until(lambda: bool(arrivals.calls))
         address, local, _ = arrivals.calls[0]
+        assert local is not None
         server.send([b"reply"] * count, address, local)
         assert [peer.recv(100) for _ in range(count)] == [b"reply"] * count
         peer.close()
