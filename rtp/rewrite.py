@@ -107,6 +107,26 @@ class StreamRewriter:
             self._last_ns = now_ns
         return outgoing & 0xFFFF, (timestamp + self.timestamp_offset) & 0xFFFFFFFF
 
+    def rewrite_run(
+        self, source: int, first_sequence: int, count: int, last_timestamp: int, now_ns: int
+    ) -> tuple[int, int] | None:
+        """(offset of numbers, offset of timestamps) to add to `count` packets of successive numbers.
+
+        None when they are not simply the next ones of the present source: then `rewrite` each. The timestamps
+        must not fall; `last_timestamp` is that of the last packet.
+        """
+        highest = self._highest
+        if not self._running or source != self.source or (highest + 1) & 0xFFFF != first_sequence:
+            return None
+        self._highest = highest + count
+        if (
+            last_timestamp != self._last_timestamp
+            and timestamp_delta(last_timestamp, self._last_timestamp) > 0
+        ):
+            self._last_timestamp = last_timestamp
+            self._last_ns = now_ns
+        return self._offset, self.timestamp_offset
+
     def _begin(self, sequence_number: int, timestamp: int, now_ns: int) -> tuple[int, int]:
         if self._timestamp_next is not None:
             outgoing_timestamp = self._timestamp_next

@@ -8,6 +8,7 @@ that is not authentic.
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from typing import Final
 
 from core.errors import ProtocolError, TeleconsultError
@@ -93,6 +94,28 @@ class SrtpSender:
             nonce = (self._gcm_salt ^ ssrc << 48 ^ index).to_bytes(12, "big")
             return header + self._encrypt_gcm(nonce, payload, header)
         return self._cipher.encrypt_rtp(header, payload, ssrc, index)
+
+    def seal_run(self, headers: Sequence[bytes], payloads: Sequence[bytes]) -> list[bytes]:
+        """As `seal` for each in turn, but cheaper when they are one stream's next numbers, in order."""
+        encrypt = self._encrypt_gcm
+        if encrypt is None or not headers:
+            return [self.seal(header, payload) for header, payload in zip(headers, payloads, strict=True)]
+        seq, ssrc = _unpack_seq_ssrc(headers[0])
+        window, count = self._windows.get(ssrc), len(headers)
+        follows = window is not None and (window.top + 1) & 0xFFFF == seq
+        if (
+            window is None
+            or not follows
+            or _unpack_seq_ssrc(headers[-1]) != ((seq + count - 1) & 0xFFFF, ssrc)
+        ):
+            return [self.seal(header, payload) for header, payload in zip(headers, payloads, strict=True)]
+        first = window.top + 1
+        window.top += count  # all are used from here on, whatever happens below
+        salt = self._gcm_salt ^ ssrc << 48
+        return [
+            header + encrypt((salt ^ index).to_bytes(12, "big"), payload, header)
+            for index, (header, payload) in enumerate(zip(headers, payloads, strict=True), first)
+        ]
 
     def _claim(self, window: IndexWindow | None, ssrc: int, seq: int) -> int:
         if window is None:

@@ -4,9 +4,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import islice
-from typing import Final
+from typing import Final, NamedTuple
 
 from rtp.rtcp import TransportFeedback
 from rtp.sequence import SequenceUnwrapper
@@ -116,24 +115,15 @@ def _collect(
     return deltas, reference, position - start
 
 
-@dataclass(frozen=True, slots=True)
-class PacketResult:
+class PacketResult(NamedTuple):
     """What became of one sent packet. `arrival_ns` is in the receiver's clock (only differences mean
-    anything), None when the packet was reported lost."""
+    anything), None when the packet was reported lost.
+    """
 
     number: int
     size_bytes: int
     sent_ns: int
     arrival_ns: int | None
-
-
-class _Logged:
-    __slots__ = ("lost", "sent_ns", "size_bytes")
-
-    def __init__(self, size_bytes: int, sent_ns: int) -> None:
-        self.size_bytes = size_bytes
-        self.sent_ns = sent_ns
-        self.lost = False
 
 
 class SendLog:
@@ -143,27 +133,41 @@ class SendLog:
     turn out to be received. `in_flight_bytes` counts what no feedback has told of yet.
     """
 
-    __slots__ = ("_log", "_reference", "_unwrapper", "in_flight_bytes")
+    __slots__ = ("_log", "_lost", "_reference", "_unwrapper", "in_flight_bytes")
 
     def __init__(self) -> None:
         self._unwrapper = SequenceUnwrapper()
-        self._log: dict[int, _Logged] = {}
+        self._log: dict[int, tuple[int, int]] = {}
+        """Number → (size, time sent) of what has not been reported received."""
+        self._lost: set[int] = set()
+        """Those of `_log` that were reported lost."""
         self._reference: int | None = None
         self.in_flight_bytes = 0
 
     def sent(self, number: int, size_bytes: int, now_ns: int) -> None:
         """Remember a packet. Numbers must be handed out in rising order (`TransportSequence`)."""
-        log = self._log
-        log[self._unwrapper.unwrap(number)] = _Logged(size_bytes, now_ns)
-        self.in_flight_bytes += size_bytes
+        self.sent_run(number, (size_bytes,), now_ns)
+
+    def sent_run(self, first_number: int, sizes_bytes: Sequence[int], now_ns: int) -> None:
+        """Remember packets of successive numbers, sent at once."""
+        if not sizes_bytes:
+            return
+        log, unwrapper = self._log, self._unwrapper
+        first = unwrapper.unwrap(first_number)
+        unwrapper.highest = max(first + len(sizes_bytes) - 1, unwrapper.highest or 0)
+        for number, size_bytes in enumerate(sizes_bytes, first):
+            log[number] = (size_bytes, now_ns)
+        self.in_flight_bytes += sum(sizes_bytes)
         if len(log) > MAX_LOGGED:
-            for oldest in list(islice(log, MAX_LOGGED // 8)):
+            for oldest in list(islice(log, len(log) - MAX_LOGGED + MAX_LOGGED // 8)):
                 self._forget(oldest)
 
     def _forget(self, number: int) -> None:
-        logged = self._log.pop(number)
-        if not logged.lost:
-            self.in_flight_bytes -= logged.size_bytes
+        size_bytes, _ = self._log.pop(number)
+        if number in self._lost:
+            self._lost.remove(number)
+        else:
+            self.in_flight_bytes -= size_bytes
 
     def on_feedback(self, feedback: TransportFeedback) -> list[PacketResult]:
         """What this feedback tells us for the first time, in order of numbers; unknown numbers are passed
@@ -171,25 +175,26 @@ class SendLog:
         """
         units = self._unwrapped_reference(feedback.reference_time) * _UNITS_PER_REFERENCE
         base = self._unwrapper.peek(feedback.base_sequence)
+        log, lost = self._log, self._lost
         results: list[PacketResult] = []
         for number, delta in enumerate(feedback.deltas, base):
-            if delta is not None:
-                units += delta
-            result = self._result(number, None if delta is None else units * DELTA_NS)
-            if result is not None:
-                results.append(result)
+            if delta is None:
+                if number in log and number not in lost:
+                    lost.add(number)
+                    size_bytes, sent_ns = log[number]
+                    self.in_flight_bytes -= size_bytes
+                    results.append(PacketResult(number & 0xFFFF, size_bytes, sent_ns, None))
+                continue
+            units += delta
+            logged = log.pop(number, None)
+            if logged is None:
+                continue
+            if number in lost:
+                lost.remove(number)
+            else:
+                self.in_flight_bytes -= logged[0]
+            results.append(PacketResult(number & 0xFFFF, logged[0], logged[1], units * DELTA_NS))
         return results
-
-    def _result(self, number: int, arrival_ns: int | None) -> PacketResult | None:
-        logged = self._log.get(number)
-        if logged is None or (arrival_ns is None and logged.lost):
-            return None
-        if arrival_ns is not None:
-            self._forget(number)
-        else:
-            logged.lost = True
-            self.in_flight_bytes -= logged.size_bytes
-        return PacketResult(number & 0xFFFF, logged.size_bytes, logged.sent_ns, arrival_ns)
 
     def _unwrapped_reference(self, reference: int) -> int:
         """24 bits of 64 ms wrap after 12 days."""

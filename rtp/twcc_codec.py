@@ -76,6 +76,9 @@ def _parse_chunks(control: bytes, count: int) -> tuple[list[int], int]:
 
 
 def _parse_deltas(control: bytes, position: int, symbols: Sequence[int]) -> tuple[int | None, ...]:
+    count = len(symbols)
+    if symbols.count(_SMALL) == count and position + count <= len(control):
+        return tuple(control[position : position + count])
     deltas: list[int | None] = []
     for symbol in symbols:
         if symbol == _LOST:

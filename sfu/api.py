@@ -5,6 +5,7 @@ Errors are `{"code", "message"}` with the status of the `TeleconsultError` behin
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hmac
 import os
@@ -97,6 +98,7 @@ class WorkerApi:
         socket = web.WebSocketResponse(heartbeat=HEARTBEAT_S)
         await socket.prepare(request)
         self._watchers.add(socket)
+        reading = asyncio.create_task(_answer_pings(socket))
         try:
             async with self._worker.events.subscribe(self._worker.present_state()) as reader:
                 with contextlib.suppress(ConnectionError):
@@ -106,12 +108,19 @@ class WorkerApi:
             log.warning("events.reader_too_slow")
             await socket.close(code=WSCloseCode.TRY_AGAIN_LATER)
         finally:
+            reading.cancel()
             self._watchers.discard(socket)
         return socket
 
     async def _close_watchers(self, _app: web.Application) -> None:
         for socket in list(self._watchers):
             await socket.close(code=WSCloseCode.GOING_AWAY)
+
+
+async def _answer_pings(socket: web.WebSocketResponse) -> None:
+    """aiohttp answers pings, and takes pongs, only while somebody receives."""
+    async for _ in socket:
+        pass
 
 
 @web.middleware

@@ -13,8 +13,16 @@ from rtp.rewrite import StreamRewriter
 from rtp.rtcp import SenderReport
 from rtp.srtp import SrtpSender
 from sfu.downlink import Downlink
-from sfu.headers import PlanKey, Prepared, plan_key
-from sfu.layer import Layer
+from sfu.headers import (
+    PlanKey,
+    Prepared,
+    PreparedBatch,
+    numbered_headers,
+    plain_headers,
+    plan_key,
+    prepared_batch,
+)
+from sfu.layer import Batch, Layer, in_order
 from sfu.resend import Resender
 
 if TYPE_CHECKING:
@@ -124,18 +132,18 @@ class Consumer:
 
     # forwarding
 
-    def forward(self, layer: Layer, batch: Sequence[RtpPacket], key: int | None, now_ns: int) -> None:
-        """Seal a batch of `layer` into the link's outbox. `key`: index where a newcomer may begin."""
+    def forward(self, layer: Layer, batch: Batch, now_ns: int) -> None:
+        """Seal a batch of `layer` into the link's outbox."""
         sealer = self.link.sealer
         if sealer is None or not self.started or self._group is not None:
             return
-        prepared = self.plan.prepare_batch(batch)
+        prepared = self.plan.prepare_batch(batch.packets)
         if layer is not self.active:
-            if layer is not self.target or key is None:
+            if layer is not self.target or batch.key is None:
                 return
             self._begin(layer)
-            prepared = prepared[key:]
-        self._seal(prepared, self.rewriter.source or 0, sealer, now_ns)
+            prepared = prepared_batch(prepared.items[batch.key :])
+        self._seal(prepared, batch.in_order, sealer, now_ns)
 
     def catch_up(self, now_ns: int) -> None:
         """Send the next part of the cached group; to be called at each tick, between batches."""
@@ -150,49 +158,49 @@ class Consumer:
             group = self._group = layer.group.packets
             self._group_position = 0
             self._begin(layer)
-        start = self._group_position
-        end = _part_end(group, start)
-        self._seal(
-            [self.plan.prepare(packet) for packet in group[start:end]], layer.source or 0, sealer, now_ns
-        )
-        self._group_position = end
-        if end == len(group):
+        part = group[self._group_position : _part_end(group, self._group_position)]
+        prepared = prepared_batch([self.plan.prepare(packet) for packet in part])
+        self._seal(prepared, in_order(part), sealer, now_ns)
+        self._group_position += len(part)
+        if self._group_position == len(group):
             self._group = None
 
-    def _seal(self, items: Sequence[Prepared], source: int, sealer: SrtpSender, now_ns: int) -> None:
-        """Header, numbers, encryption. The hottest loop of the project."""
-        link, outbox = self.link, self.link.outbox
-        first_new = len(outbox)
-        if self.plan.key.number_id is None:
-            self._seal_plain(items, source, sealer, now_ns)
+    def _seal(self, batch: PreparedBatch, ordered: bool, sealer: SrtpSender, now_ns: int) -> None:
+        """Numbers, headers, encryption: the hottest path of the project. `ordered`: numbers without gaps."""
+        items, link, media = batch.items, self.link, self.media
+        if not items:
+            return
+        rewriter, move = self.rewriter, None
+        if ordered:
+            last = items[-1].timestamp
+            move = rewriter.rewrite_run(
+                rewriter.source or 0, items[0].sequence_number, len(items), last, now_ns
+            )
+        if move is None:
+            batch, move = self._place(items, now_ns), (0, 0)
+        numbered = self.plan.key.number_id is not None
+        if numbered:
+            headers = numbered_headers(
+                batch.items, media.payload_type, media.ssrc or 0, *move, link.next_number
+            )
         else:
-            rewrite, seal, append, log = self.rewriter.rewrite, sealer.seal, outbox.append, link.log.sent
-            ssrc, payload_type, number = self.media.ssrc, self.media.payload_type, link.next_number
-            for sequence, timestamp, pack, first, marker, prefix, tail, payload in items:
-                place = rewrite(source, sequence, timestamp, now_ns)
-                if place is None:
-                    continue
-                header = pack(first, marker | payload_type, place[0], place[1], ssrc, prefix, number) + tail
-                datagram = seal(header, payload)
-                append(datagram)
-                log(number, len(datagram), now_ns)
-                number = (number + 1) & 0xFFFF
-                self._octets += len(payload)
-            link.next_number = number
-        self._packets += len(outbox) - first_new
+            headers = plain_headers(batch.items, media.payload_type, media.ssrc or 0, *move)
+        datagrams = sealer.seal_run(headers, batch.payloads)
+        link.sealed(datagrams, list(map(len, datagrams)), numbered, now_ns)
+        self._packets += len(datagrams)
+        self._octets += batch.octets
         if self._resender.keeps_ciphertext:
-            self._resender.keep(outbox[first_new:], now_ns)
+            self._resender.keep(datagrams, now_ns)
 
-    def _seal_plain(self, items: Sequence[Prepared], source: int, sealer: SrtpSender, now_ns: int) -> None:
-        """The same for a subscriber without transport-wide numbers."""
-        rewrite, seal, append = self.rewriter.rewrite, sealer.seal, self.link.outbox.append
-        ssrc, payload_type = self.media.ssrc, self.media.payload_type
-        for sequence, timestamp, pack, first, marker, prefix, tail, payload in items:
-            place = rewrite(source, sequence, timestamp, now_ns)
+    def _place(self, items: Sequence[Prepared], now_ns: int) -> PreparedBatch:
+        """Number packets one by one: after a gap, a repair, a switch. Those not to be sent are left out."""
+        rewriter, source = self.rewriter, self.rewriter.source or 0
+        placed = []
+        for item in items:
+            place = rewriter.rewrite(source, item.sequence_number, item.timestamp, now_ns)
             if place is not None:
-                header = pack(first, marker | payload_type, place[0], place[1], ssrc, prefix) + tail
-                append(seal(header, payload))
-                self._octets += len(payload)
+                placed.append(item._replace(sequence_number=place[0], timestamp=place[1]))
+        return prepared_batch(placed)
 
     # feedback
 

@@ -33,7 +33,7 @@ class DownlinkCounters:
 class Downlink:
     """One way to one subscriber. `outbox` collects sealed datagrams until the owner sends them."""
 
-    __slots__ = ("counters", "log", "next_number", "outbox", "resends", "rtt", "sealer")
+    __slots__ = ("counters", "log", "next_number", "outbox", "outbox_bytes", "resends", "rtt", "sealer")
 
     def __init__(self, now_ns: int) -> None:
         self.sealer: SrtpSender | None = None
@@ -43,15 +43,25 @@ class Downlink:
         self.rtt = RttEstimator()
         self.resends = TokenBucket(RESENDS_PER_S, RESENDS_BURST, now_ns)
         self.outbox: list[bytes] = []
+        self.outbox_bytes = 0
         self.counters = DownlinkCounters()
 
-    def take(self) -> list[bytes]:
-        """The collected datagrams; the outbox is empty afterwards."""
-        outbox, self.outbox = self.outbox, []
-        counters = self.counters
+    def sealed(self, datagrams: list[bytes], sizes: list[int], numbered: bool, now_ns: int) -> None:
+        """Put datagrams into the outbox. `numbered`: they carry the numbers from `next_number` on."""
+        self.outbox += datagrams
+        self.outbox_bytes += sum(sizes)
+        if numbered:
+            number = self.next_number
+            self.log.sent_run(number, sizes, now_ns)
+            self.next_number = (number + len(sizes)) & 0xFFFF
+
+    def take(self) -> tuple[list[bytes], int]:
+        """(the collected datagrams, their bytes); the outbox is empty afterwards."""
+        outbox, size, counters = self.outbox, self.outbox_bytes, self.counters
+        self.outbox, self.outbox_bytes = [], 0
         counters.packets_out += len(outbox)
-        counters.bytes_out += sum(map(len, outbox))
-        return outbox
+        counters.bytes_out += size
+        return outbox, size
 
     def on_feedback(self, feedback: TransportFeedback) -> None:
         """Transport-wide feedback: what arrived and what did not. An estimator will read the same."""

@@ -54,6 +54,20 @@ class Prepared(NamedTuple):
     payload: bytes
 
 
+class PreparedBatch(NamedTuple):
+    """`payloads` and their `octets` in one go: needed once per consumer, made once per batch."""
+
+    items: Sequence[Prepared]
+    payloads: Sequence[bytes]
+    octets: int
+
+
+def prepared_batch(items: Sequence[Prepared]) -> PreparedBatch:
+    """The items with what is derived from them."""
+    payloads = [item.payload for item in items]
+    return PreparedBatch(items, payloads, sum(map(len, payloads)))
+
+
 class HeaderPlan:
     """Builds the shared part for one `PlanKey`, once per batch."""
 
@@ -65,18 +79,14 @@ class HeaderPlan:
             dict(key.table), transport_cc_id=key.number_id, constant=key.constant
         )
         self._batch: Sequence[RtpPacket] | None = None
-        self._prepared: list[Prepared] = []
+        self._prepared = prepared_batch(())
 
-    def prepare_batch(self, batch: Sequence[RtpPacket]) -> list[Prepared]:
-        """`prepare` of every packet; the same list again when asked for the same batch object."""
+    def prepare_batch(self, batch: Sequence[RtpPacket]) -> PreparedBatch:
+        """`prepare` of every packet; the same object again when asked for the same batch object."""
         if batch is not self._batch:
-            self._prepared = [self.prepare(packet) for packet in batch]
+            self._prepared = prepared_batch([self.prepare(packet) for packet in batch])
             self._batch = batch
         return self._prepared
-
-    def forget_batch(self) -> None:
-        """Let go of the last batch's packets."""
-        self._batch, self._prepared = None, []
 
     def prepare(self, packet: RtpPacket) -> Prepared:
         """The shared part of one packet's header. Raises `ProtocolError` for a malformed extension block."""
@@ -95,6 +105,50 @@ class HeaderPlan:
             tail,
             packet.payload,
         )
+
+
+def plain_headers(
+    items: Sequence[Prepared], payload_type: int, ssrc: int, sequence_move: int, timestamp_move: int
+) -> list[bytes]:
+    """Headers of one consumer's packets, all of whose numbers and timestamps move alike."""
+    return [
+        pack(
+            first,
+            marker | payload_type,
+            (sequence + sequence_move) & 0xFFFF,
+            (timestamp + timestamp_move) & 0xFFFFFFFF,
+            ssrc,
+            prefix,
+        )
+        + tail
+        for sequence, timestamp, pack, first, marker, prefix, tail, _ in items
+    ]
+
+
+def numbered_headers(
+    items: Sequence[Prepared],
+    payload_type: int,
+    ssrc: int,
+    sequence_move: int,
+    timestamp_move: int,
+    first_number: int,
+) -> list[bytes]:
+    """The same with transport-wide numbers from `first_number` on."""
+    return [
+        pack(
+            first,
+            marker | payload_type,
+            (sequence + sequence_move) & 0xFFFF,
+            (timestamp + timestamp_move) & 0xFFFFFFFF,
+            ssrc,
+            prefix,
+            number & 0xFFFF,
+        )
+        + tail
+        for number, (sequence, timestamp, pack, first, marker, prefix, tail, _) in enumerate(
+            items, first_number
+        )
+    ]
 
 
 @lru_cache(maxsize=1024)

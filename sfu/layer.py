@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from core.clock import NS_PER_MS, NS_PER_S, NS_PER_US
 from rtp.extensions import (
@@ -36,6 +37,22 @@ MAX_CLOCK_OFFSET_NS: Final = 366 * 86_400 * NS_PER_S
 _ABS_CAPTURE_TIME_BYTES: Final = 8
 _MAX_ASKED: Final = 512
 _RTT_SMOOTHING: Final = 8
+
+
+class Batch(NamedTuple):
+    """Packets to forward. `key`: index of the first one to begin with. `in_order`: without gaps, too."""
+
+    packets: Sequence[RtpPacket]
+    key: int | None
+    in_order: bool
+
+
+def in_order(packets: Sequence[RtpPacket]) -> bool:
+    """True when each packet's number follows the one before."""
+    if not packets:
+        return True
+    first = packets[0].sequence_number
+    return all(packet.sequence_number == (first + index) & 0xFFFF for index, packet in enumerate(packets))
 
 
 class Layer:
@@ -160,11 +177,11 @@ class Layer:
         items[self._capture_id or 0] = encode_abs_capture_time(AbsoluteCaptureTime(capture_ns, offset_ns))
         packet.extension_profile, packet.extension = build_extensions(items.items())
 
-    def take_pending(self) -> tuple[list[RtpPacket], int | None]:
-        """(packets since the last call, index of the first one a consumer may begin with)."""
-        batch, key = self.pending, self.pending_key
+    def take_pending(self) -> Batch:
+        """The packets since the last call."""
+        batch = Batch(self.pending, self.pending_key, in_order(self.pending))
         self.pending, self.pending_key = [], None
-        return batch, key
+        return batch
 
     # repair
 

@@ -16,7 +16,7 @@ from rtp.packet import RtpPacket
 from rtp.rewrite import StreamRewriter
 from rtp.srtp import SrtpSender
 from sfu.downlink import Downlink
-from sfu.headers import HeaderPlan
+from sfu.headers import HeaderPlan, numbered_headers, plain_headers
 
 if TYPE_CHECKING:
     from sfu.producer import Producer
@@ -34,6 +34,7 @@ class Resender:
 
     __slots__ = (
         "_ciphertext",
+        "_has_rtx",
         "_link",
         "_media",
         "_plan",
@@ -59,9 +60,9 @@ class Resender:
         self._plan = plan
         self._rtx_sequence = first_rtx_sequence & 0xFFFF
         self._resent: dict[int, int] = {}
-        without_rtx = media.rtx_payload_type is None or media.rtx_ssrc is None
         self._ciphertext: PacketHistory[bytes] | None = None
-        if without_rtx and "nack" in media.feedback:
+        self._has_rtx = media.rtx_payload_type is not None and media.rtx_ssrc is not None
+        if not self._has_rtx and "nack" in media.feedback:
             self._ciphertext = PacketHistory(CIPHERTEXT_NS, CIPHERTEXT_MAX_PACKETS)
 
     @property
@@ -83,25 +84,25 @@ class Resender:
             return
         link.counters.nacked += len(lost)
         for number in lost:
-            datagram = self._answer(number, now_ns, sealer)
-            if datagram is None:
-                link.counters.refused += 1
-            else:
+            if self._answer(number, now_ns, sealer):
                 link.counters.resent += 1
-                link.outbox.append(datagram)
+            else:
+                link.counters.refused += 1
 
-    def _answer(self, number: int, now_ns: int, sealer: SrtpSender) -> bytes | None:
+    def _answer(self, number: int, now_ns: int, sealer: SrtpSender) -> bool:
         interval_ns = max(MIN_INTERVAL_NS, int((self._link.rtt.rtt_ns or 0) * _RETRY_PART))
         if now_ns - self._resent.get(number, -interval_ns) < interval_ns:
-            return None
-        if self._ciphertext is not None:
-            datagram = self._ciphertext.get(number)
-        else:
-            datagram = self._retransmit(number, now_ns, sealer)
-        if datagram is None or not self._link.resends.take(now_ns):
-            return None
+            return False
+        packet = self._original(number)
+        datagram = None if self._ciphertext is None else self._ciphertext.get(number)
+        if (packet is None and datagram is None) or not self._link.resends.take(now_ns):
+            return False
+        if datagram is not None:
+            self._link.sealed([datagram], [len(datagram)], False, now_ns)
+        elif packet is not None:
+            self._retransmit(number, packet, now_ns, sealer)
         self._note(number, now_ns)
-        return datagram
+        return True
 
     def _note(self, number: int, now_ns: int) -> None:
         self._resent.pop(number, None)
@@ -109,35 +110,23 @@ class Resender:
         if len(self._resent) > MAX_REMEMBERED:
             del self._resent[next(iter(self._resent))]
 
-    def _retransmit(self, number: int, now_ns: int, sealer: SrtpSender) -> bytes | None:
-        media = self._media
-        packet = self._original(number)
-        if packet is None or media.rtx_payload_type is None or media.rtx_ssrc is None:
-            return None
-        item = self._plan.prepare(packet)
-        sequence = self._rtx_sequence
-        self._rtx_sequence = (sequence + 1) & 0xFFFF
+    def _retransmit(self, number: int, packet: RtpPacket, now_ns: int, sealer: SrtpSender) -> None:
+        media, link = self._media, self._link
         timestamp = (packet.timestamp + self._rewriter.timestamp_offset) & 0xFFFFFFFF
-        link = self._link
-        fields = (
-            item.first,
-            item.marker | media.rtx_payload_type,
-            sequence,
-            timestamp,
-            media.rtx_ssrc,
-            item.prefix,
-        )
-        payload = number.to_bytes(2, "big") + packet.payload
-        if self._plan.key.number_id is None:
-            return sealer.seal(item.pack(*fields) + item.tail, payload)
-        transport_number = link.next_number
-        link.next_number = (transport_number + 1) & 0xFFFF
-        sealed = sealer.seal(item.pack(*fields, transport_number) + item.tail, payload)
-        link.log.sent(transport_number, len(sealed), now_ns)
-        return sealed
+        item = self._plan.prepare(packet)._replace(sequence_number=self._rtx_sequence, timestamp=timestamp)
+        self._rtx_sequence = (self._rtx_sequence + 1) & 0xFFFF
+        numbered = self._plan.key.number_id is not None
+        payload_type, ssrc = media.rtx_payload_type or 0, media.rtx_ssrc or 0
+        if numbered:
+            headers = numbered_headers([item], payload_type, ssrc, 0, 0, link.next_number)
+        else:
+            headers = plain_headers([item], payload_type, ssrc, 0, 0)
+        sealed = sealer.seal(headers[0], number.to_bytes(2, "big") + packet.payload)
+        link.sealed([sealed], [len(sealed)], numbered, now_ns)
 
     def _original(self, number: int) -> RtpPacket | None:
-        place = self._rewriter.source_of(number)
+        """The packet to send again by RTX; None without RTX."""
+        place = self._rewriter.source_of(number) if self._has_rtx else None
         if place is None:
             return None
         layer = self._producer.layer_of(place[0])

@@ -6,13 +6,12 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from core.clock import NS_PER_US
-from rtp.packet import RtpPacket
 from sfu.consumer import Consumer
 from sfu.downlink import Downlink
-from sfu.layer import Layer
+from sfu.layer import Batch, Layer
 from sfu.metrics import Metrics
 
-Batch = tuple[Consumer, Layer, Sequence[RtpPacket], int | None]
+Work = tuple[Consumer, Layer, Batch]
 
 
 class Outlet(Protocol):
@@ -52,12 +51,12 @@ class Router:
             return
         layers, self._waiting = self._waiting, {}
         arrivals: list[int] = []
-        work: dict[Downlink, list[Batch]] = {}
+        work: dict[Downlink, list[Work]] = {}
         for layer in layers:
-            batch, key = layer.take_pending()
-            arrivals += [packet.arrival_ns for packet in batch]
+            batch = layer.take_pending()
+            arrivals += [packet.arrival_ns for packet in batch.packets]
             for consumer in layer.consumers:
-                work.setdefault(consumer.link, []).append((consumer, layer, batch, key))
+                work.setdefault(consumer.link, []).append((consumer, layer, batch))
         links = list(work)
         self._turn += 1
         start = self._turn % len(links) if links else 0
@@ -65,13 +64,13 @@ class Router:
             self._serve(link, work[link], now_ns)
         self._observe(arrivals, unix_ns())
 
-    def _serve(self, link: Downlink, work: list[Batch], now_ns: int) -> None:
+    def _serve(self, link: Downlink, work: list[Work], now_ns: int) -> None:
         outlet = self._outlets.get(link)
         if outlet is None:
             return
         try:
-            for consumer, layer, batch, key in work:
-                consumer.forward(layer, batch, key, now_ns)
+            for consumer, layer, batch in work:
+                consumer.forward(layer, batch, now_ns)
             outlet.flush()
         except Exception as error:  # one subscriber's trouble is not the others'
             outlet.fail(error)

@@ -197,12 +197,13 @@ class SubscribeSession(PeerSession):
 
     def flush(self) -> None:
         """Send what is in the link's outbox (`Outlet`)."""
-        datagrams = self._link.take()
-        if datagrams:
-            counters = self.host.metrics.counters
-            counters.packets_out += len(datagrams)
-            counters.bytes_out += sum(map(len, datagrams))
-            self.transport.send(datagrams)
+        if not self._link.outbox:
+            return
+        datagrams, size = self._link.take()
+        counters = self.host.metrics.counters
+        counters.packets_out += len(datagrams)
+        counters.bytes_out += size
+        self.transport.send(datagrams)
 
     def on_rtcp(self, compound: bytes, arrival_ns: int) -> None:
         now_ns = self.host.clock.monotonic_ns()
