@@ -141,12 +141,15 @@ def test_a_plausible_frame_is_not_mistaken_for_a_jump() -> None:
     assert clock.revision == revision
 
 
-def test_a_day_of_timestamps_wraps_without_harm() -> None:
+def test_a_day_of_timestamps_wraps_without_moving_the_line() -> None:
     clock, publisher = CaptureClock(RATE), Publisher(NS_PER_S, delay_ns=5 * MS)
+    publisher.report(clock, 0, rtt_ns=10 * MS)
+    revision = clock.revision
     for minute in range(0, 24 * 60, 10):
         t = minute * 60 * NS_PER_S
         publisher.report(clock, t, rtt_ns=10 * MS)
         assert publisher.error_us(clock, t + NS_PER_S) <= 1100
+    assert clock.revision == revision
 
 
 def test_the_anchor_gives_the_same_line_and_lies_before_all_frames_under_way() -> None:
