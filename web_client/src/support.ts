@@ -1,13 +1,12 @@
-import type { FeedStatus } from "./media/feedStatus";
 import { inboundByTrack, srtpCipher, type InboundStats } from "./media/inbound";
 import type { Judgement } from "./media/judgement";
 import type { RoomClient } from "./room/client";
-import { feedsOf } from "./room/feeds";
+import { feedsOf, shownStatus, type Feed, type ShownStatus } from "./room/feeds";
 import type { TrackInfo } from "./protocol/messages";
 
 /** One picture. Counters are the browser's (W3C webrtc-stats), since the connection that carries it was made. */
 export interface FeedReport {
-  state: FeedStatus | "left";
+  state: ShownStatus;
   trackId: string | null;
   codec: string | null;
   framesPerSecond: number | null;
@@ -101,9 +100,9 @@ async function report(client: RoomClient | null): Promise<SupportReport> {
     receiving: { state: client.subscriber.state, srtpCipher: cipher },
     sending: { state: client.own.publisher.state, srtpCipher: outgoing && srtpCipher(outgoing) },
     feeds: Object.fromEntries(
-      feedsOf(state).map(({ id, trackId }) => [
-        id,
-        { ...feedReport(client, trackId, statsOf(trackId ?? "")), srtpCipher: cipher },
+      feedsOf(state).map((feed) => [
+        feed.id,
+        { ...feedReport(client, feed, statsOf(feed.trackId ?? "")), srtpCipher: cipher },
       ]),
     ),
     audio: Object.fromEntries(
@@ -120,15 +119,16 @@ const isRemoteSound = (track: TrackInfo, me: string | undefined) =>
 
 function feedReport(
   client: RoomClient,
-  trackId: string | null,
+  feed: Feed,
   inbound: InboundStats | null,
 ): Omit<FeedReport, "srtpCipher"> {
+  const { trackId } = feed;
   const key = trackId ?? "";
   const reading = client.monitor.readings.get().feeds.get(key);
   const meter = client.monitor.meter(key);
   const firstFrameMs = meter?.firstFrameMs ?? null;
   return {
-    state: trackId === null ? "left" : (reading?.status ?? "waiting"),
+    state: shownStatus(feed, reading ?? null),
     trackId,
     codec: client.store.get().tracks.find((track) => track.track_id === key)?.codec ?? null,
     framesPerSecond: reading?.framesPerSecond ?? null,

@@ -1,9 +1,7 @@
 /** Every word on screen, in English. `Dictionary` is this object's shape, so a missing translation does not compile. */
 export const en = {
-  languageName: "English",
   productName: "Teleconsult",
   productLine: "Live consultation over medical pictures",
-  skipToContent: "Skip to the content",
   loading: "Loading…",
 
   signIn: {
@@ -80,7 +78,6 @@ export const en = {
     noFeedsHint: "Pictures appear here as soon as the site sends them.",
     viewFocus: "Main picture",
     viewWall: "Screen wall",
-    view: "Arrangement",
     showPeople: "People",
     keys: "Keys",
     reconnecting: "Connection to the service lost. Reconnecting…",
@@ -127,13 +124,13 @@ export const en = {
     unsupportedHint: "Open this room in Chrome or Edge.",
     lastPicture: (span: string) => `Last picture ${span} ago`,
     leftSince: (span: string) => `Left ${span} ago`,
-    age: (ms: number) => `${ms} ms`,
-    ageLabel: "Age of the picture",
-    ageUnknown: "age unknown",
+    age: (ms: number) => `delay ${ms} ms`,
+    ageLabel: "Time from capture to your screen",
+    ageUnknown: "delay unknown",
     size: (width: number, height: number) => `${width} × ${height}`,
-    rate: (framesPerSecond: number) => `${framesPerSecond} frames/s`,
+    rate: (framesPerSecond: number) => `${framesPerSecond} fps`,
     judgementLabel: "Picture quality",
-    judgement: { good: "good", fair: "fair", poor: "poor" },
+    judgement: { good: "picture good", fair: "picture fair", poor: "picture poor" },
     focus: (name: string) => `Show ${name} as main picture`,
     fullScreen: "Full screen",
     endFullScreen: "End full screen",
@@ -143,9 +140,9 @@ export const en = {
   },
 
   talk: {
-    microphoneOn: "Microphone on",
-    microphoneOff: "Microphone off",
-    microphoneAsking: "Allow microphone…",
+    microphoneOn: "Mic on",
+    microphoneOff: "Mic off",
+    microphoneAsking: "Allow mic…",
     cameraOn: "Camera on",
     cameraOff: "Camera off",
     cameraAsking: "Allow camera…",
@@ -154,7 +151,6 @@ export const en = {
     turnCameraOn: "Turn the camera on (V)",
     turnCameraOff: "Turn the camera off (V)",
     nowSpeaking: (names: string) => `Speaking: ${names}`,
-    dismiss: "Close this message",
   },
 
   problems: {
@@ -201,7 +197,7 @@ export const en = {
     focus: "Show picture 1 … 9 large",
     wall: "Main picture or screen wall",
     fullScreen: "Main picture on the full screen",
-    help: "Show or hide this list",
+    help: "Show this list",
     space: "Space",
   },
 

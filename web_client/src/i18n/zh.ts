@@ -1,10 +1,8 @@
 import type { Dictionary } from "./en";
 
 export const zh: Dictionary = {
-  languageName: "中文",
   productName: "Teleconsult",
   productLine: "医学影像实时远程会诊",
-  skipToContent: "跳到正文",
   loading: "正在加载…",
 
   signIn: {
@@ -80,7 +78,6 @@ export const zh: Dictionary = {
     noFeedsHint: "现场发送画面后，会立即显示在这里。",
     viewFocus: "主画面",
     viewWall: "屏幕墙",
-    view: "布局",
     showPeople: "人员",
     keys: "快捷键",
     reconnecting: "与服务的连接已断开，正在重连…",
@@ -127,13 +124,13 @@ export const zh: Dictionary = {
     unsupportedHint: "请用 Chrome 或 Edge 打开本会诊室。",
     lastPicture: (span) => `最后一帧在 ${span}前`,
     leftSince: (span) => `${span}前离开`,
-    age: (ms) => `${ms} 毫秒`,
-    ageLabel: "画面延迟",
+    age: (ms) => `延迟 ${ms} 毫秒`,
+    ageLabel: "从采集到显示的时间",
     ageUnknown: "延迟未知",
     size: (width, height) => `${width} × ${height}`,
     rate: (framesPerSecond) => `${framesPerSecond} 帧/秒`,
     judgementLabel: "画面质量",
-    judgement: { good: "良好", fair: "一般", poor: "不足" },
+    judgement: { good: "画质良好", fair: "画质一般", poor: "画质不足" },
     focus: (name) => `将 ${name} 设为主画面`,
     fullScreen: "全屏",
     endFullScreen: "退出全屏",
@@ -154,7 +151,6 @@ export const zh: Dictionary = {
     turnCameraOn: "打开摄像头（V）",
     turnCameraOff: "关闭摄像头（V）",
     nowSpeaking: (names) => `正在发言：${names}`,
-    dismiss: "关闭此提示",
   },
 
   problems: {
@@ -200,7 +196,7 @@ export const zh: Dictionary = {
     focus: "将第 1 … 9 个画面设为主画面",
     wall: "切换主画面与屏幕墙",
     fullScreen: "全屏显示主画面",
-    help: "显示或隐藏本列表",
+    help: "显示本列表",
     space: "空格",
   },
 

@@ -1,3 +1,4 @@
+import type { FeedStatus } from "../media/feedStatus";
 import type { Participant, TrackInfo } from "../protocol/messages";
 import type { Departed, RoomState } from "./state";
 
@@ -48,6 +49,14 @@ function departedFeed(
   const expectedBack = participants.some((one) => one.participant_id === participantId);
   const departed = { sinceMs, expectedBack };
   return { id: feed, kind: "departed", name: feed, trackId: null, departed };
+}
+
+/** What a tile says: `left` is a picture that is gone and not expected back. */
+export type ShownStatus = FeedStatus | "left";
+
+export function shownStatus(feed: Feed, reading: { status: FeedStatus } | null): ShownStatus {
+  if (feed.departed) return feed.departed.expectedBack ? "reconnecting" : "left";
+  return reading?.status ?? "waiting";
 }
 
 /** The feed to show large: the chosen one while it exists, else the first. */

@@ -56,7 +56,10 @@ export class OwnMedia {
     if (code === "transport_not_found") void this.publisher.rebuild();
     else if (PASSING.has(code)) this.rebuildLater();
     // A decision: it takes nothing from us here.
-    else void this.devices.refused();
+    else {
+      void this.devices.refused();
+      this.publisher.close();
+    }
   }
 
   close(): void {

@@ -1,9 +1,7 @@
 import type { FeedReading } from "../../media/monitor";
 import type { Dictionary } from "../../i18n/en";
 import { useText } from "../../i18n/useText";
-import type { Feed } from "../../room/feeds";
-
-export type ShownStatus = FeedReading["status"] | "left";
+import type { Feed, ShownStatus } from "../../room/feeds";
 
 const STATUS_WORDS: Record<Exclude<ShownStatus, "unsupported">, (text: Dictionary) => string> = {
   waiting: (text) => text.feed.waiting,
@@ -27,17 +25,19 @@ export function FeedCaption({
   feed,
   reading,
   status,
+  codec,
 }: {
   feed: Feed;
   reading: FeedReading | null;
   status: ShownStatus;
+  codec: string | null;
 }) {
   const { text } = useText();
   return (
     <>
       <span className="feed-name">{feedName(feed, text)}</span>
       <span className="feed-state" data-status={status}>
-        {status === "unsupported" ? text.feed.noSignal : statusWords(status, null, text)}
+        {statusWords(status, codec, text)}
       </span>
       {status === "live" && reading && <Measurements reading={reading} />}
     </>
@@ -49,15 +49,15 @@ function Measurements({ reading }: { reading: FeedReading }) {
   const { ageMs, framesPerSecond, width, height, judgement } = reading;
   return (
     <>
-      <span className="feed-age" title={text.feed.ageLabel}>
-        {ageMs === null ? text.feed.ageUnknown : text.feed.age(ageMs)}
-      </span>
       {judgement && (
         <span className="feed-judgement" data-judgement={judgement} title={text.feed.judgementLabel}>
           <JudgementMark filled={{ good: 3, fair: 2, poor: 1 }[judgement]} />
           {text.feed.judgement[judgement]}
         </span>
       )}
+      <span className="feed-age" title={text.feed.ageLabel}>
+        {ageMs === null ? text.feed.ageUnknown : text.feed.age(ageMs)}
+      </span>
       {width > 0 && <span className="feed-size">{text.feed.size(width, height)}</span>}
       {framesPerSecond !== null && <span className="feed-rate">{text.feed.rate(framesPerSecond)}</span>}
     </>

@@ -2,11 +2,12 @@ import { useCallback } from "react";
 import type { FeedReading } from "../../media/monitor";
 import { useText } from "../../i18n/useText";
 import type { RoomClient } from "../../room/client";
-import type { Feed } from "../../room/feeds";
+import { shownStatus, type Feed, type ShownStatus } from "../../room/feeds";
 import type { RoomState } from "../../room/state";
 import { FullScreenIcon } from "../icons";
 import { useNow } from "../hooks";
-import { FeedCaption, feedName, statusWords, type ShownStatus } from "./FeedCaption";
+import { FeedCaption, feedName, statusWords } from "./FeedCaption";
+import { useIsFullScreen } from "./fullScreen";
 import { RemoteVideo } from "./RemoteVideo";
 import { spanWords } from "./spans";
 
@@ -25,6 +26,9 @@ export function FeedTile({ feed, client, state, reading, focused, onFocus, onFul
   const { text } = useText();
   const name = feedName(feed, text);
   const status = shownStatus(feed, reading);
+  const codec = state.unsupported.get(feed.trackId ?? "") ?? null;
+  const fullScreen = useIsFullScreen(feed.id);
+  const fullScreenWords = fullScreen ? text.feed.endFullScreen : text.feed.fullScreen;
   const remote = feed.trackId === null ? undefined : state.remote.get(feed.trackId);
   const onFrame = useCallback(
     (rtpTimestamp: number | null, shownMs: number) => {
@@ -49,7 +53,7 @@ export function FeedTile({ feed, client, state, reading, focused, onFocus, onFul
             feed={feed}
             status={status}
             stoppedForS={reading?.stoppedForS ?? null}
-            codec={state.unsupported.get(feed.trackId ?? "") ?? null}
+            codec={codec}
           />
         )}
         <button
@@ -64,12 +68,12 @@ export function FeedTile({ feed, client, state, reading, focused, onFocus, onFul
         />
       </div>
       <div className="caption">
-        <FeedCaption feed={feed} reading={reading} status={status} />
+        <FeedCaption feed={feed} reading={reading} status={status} codec={codec} />
         <button
           type="button"
           className="quiet icon-only full-screen"
-          aria-label={`${text.feed.fullScreen}: ${name}`}
-          title={text.feed.fullScreen}
+          aria-label={`${fullScreenWords}: ${name}`}
+          title={fullScreenWords}
           onClick={() => {
             onFullScreen(feed.id);
           }}
@@ -79,11 +83,6 @@ export function FeedTile({ feed, client, state, reading, focused, onFocus, onFul
       </div>
     </section>
   );
-}
-
-function shownStatus(feed: Feed, reading: FeedReading | null): ShownStatus {
-  if (feed.departed) return feed.departed.expectedBack ? "reconnecting" : "left";
-  return reading?.status ?? "waiting";
 }
 
 /** Stands over a picture that is not live: what is wrong and since when. */

@@ -87,9 +87,11 @@ export function Stage({
   const own = camera.phase === "on" ? camera.stream : null;
   const tiles = feeds.length + (own ? 1 : 0);
   const captionPx = CAPTION_REM * rootFontPx();
+  const columns = wallColumns(Math.max(1, tiles), width, height, captionPx);
   const layout = {
     "--side-rows": Math.max(1, tiles - 1),
-    "--wall-columns": wallColumns(Math.max(1, tiles), width, height, captionPx),
+    "--wall-columns": columns,
+    "--wall-rows": Math.max(1, Math.ceil(tiles / columns)),
   } as CSSProperties;
   const sideEmpty = tiles <= 1 && !children;
   return (
