@@ -88,6 +88,7 @@ class ConsultationRecorder:
 
     async def run(self) -> None:
         """Returns when the archive is closed."""
+        await self._try_to_open()
         opening = asyncio.create_task(self._open_until_it_works())
         try:
             await self._room.run()
@@ -100,16 +101,15 @@ class ConsultationRecorder:
 
     async def _open_until_it_works(self) -> None:
         while self._archive is None:
-            try:
-                await self._open()
-            except Conflict as error:
-                self._room.refuse(str(error))
-                self._log.warning("recorder.archive_busy", error=str(error))
-            except (TeleconsultError, OSError) as error:
-                self._room.refuse(_reason(error))
-                self._log.error("recorder.archive_not_open", error=str(error))
-            if self._archive is None:
-                await asyncio.sleep(OPEN_RETRY_S)
+            await asyncio.sleep(OPEN_RETRY_S)
+            await self._try_to_open()
+
+    async def _try_to_open(self) -> None:
+        try:
+            await self._open()
+        except (TeleconsultError, OSError) as error:
+            self._room.refuse(_reason(error))
+            self._log.error("recorder.archive_not_open", error=str(error))
 
     async def _open(self) -> None:
         row, loop = self._row, asyncio.get_running_loop()

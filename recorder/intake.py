@@ -110,7 +110,7 @@ class Intake:
     def answer(self, offer: Offer) -> str:
         """Answer an offer and follow its set of tracks. Raises `ProtocolError`."""
         parsed = parse_sdp(offer.sdp)
-        if any(not media.rejected for media in parsed.media):
+        if any(not media.rejected for media in parsed.media) and not self._connecting:
             self._remote = remote_transport(parsed, prefer="client")
         local = LocalTransport(
             self._transport.local,

@@ -94,12 +94,13 @@ class RoomRecorder:
     # what the consultation tells
 
     def begin(self, archive: ConsultationArchive) -> None:
-        """The archive is open: record into it from now on."""
+        """The archive is open: record into it from now on. Best before `run`."""
         self._archive = archive
         self._events = EventLog(archive.writer.epoch_us)
         self._failure = None
         self._note({"type": "recording_resumed" if archive.writer.resumed else "recording_started"})
-        self._spawn(self._restart_session())
+        if self._socket is not None:
+            self._spawn(self._restart_session())
 
     def storage(self, failure: str | None) -> None:
         """The writing thread's report, on the event loop."""
@@ -222,7 +223,7 @@ class RoomRecorder:
             self._resubscribe_later()
 
     async def _restart_session(self) -> None:
-        """Events of this session's beginning belong into the archive that has just been opened."""
+        """Come in once more: who is here, and what is shown, belongs into the archive just opened."""
         if self._socket is not None:
             await self._socket.close()
 
@@ -259,6 +260,7 @@ class RoomRecorder:
             sdp = intake.answer(offer)
         except ProtocolError as error:
             self._log.warning("recorder.offer_unusable", error=str(error))
+            self._retire_intake("connection_lost")
             self._resubscribe_later()
             return
         for track in offer.unsupported:

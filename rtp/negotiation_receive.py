@@ -62,6 +62,8 @@ def answer_subscribe(
 
     Raises `ProtocolError` as `answer_publish`, but for an offer of which nothing is wanted.
     """
+    if not offer.media:  # an empty room
+        return new_session(local, version, allow_mixed=offer.extmap_allow_mixed), []
     return _answer_receiving(offer, local, codecs, "client", version)
 
 

@@ -98,7 +98,10 @@ class SubscribeSession(PeerSession):
         """The client's answer to the latest offer. Raises `ProtocolError`; then nothing has changed."""
         if self._offer is None:
             raise Conflict("there is no offer to answer")
-        applied = apply_answer(self._offer, parse_sdp(text))
+        answer = parse_sdp(text)
+        if not self._offer.media:
+            return  # the room was empty: nothing was offered, so there is nothing to connect yet
+        applied = apply_answer(self._offer, answer)
         self.start(applied.transport)
         self._accept(applied.media)
 
