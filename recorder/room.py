@@ -282,6 +282,7 @@ class RoomRecorder:
     async def _connect(self, intake: Intake) -> None:
         try:
             if not await intake.connect():
+                await self._announce()  # nothing to connect to yet, or other tracks on the same connection
                 return
         except TeleconsultError as error:
             self._log.warning("recorder.media_unreachable", error=str(error))

@@ -15,7 +15,7 @@ from archive.layout import TRUSTED_SIGNERS
 from archive.verify import Report, verify_consultation
 from core.consultations import open_consultation
 from signaling.context import CONTEXT
-from signaling.room_socket import SOCKETS
+from signaling.room_socket import SOCKETS, close_sockets
 from tests.archive import support as archives
 from tests.recorder import support
 from tests.recorder.service import ROOM, Service, service
@@ -130,10 +130,9 @@ async def test_a_dropped_websocket_costs_no_picture(tmp_path: Path) -> None:
         await running.publish()
         running.start_recorder()
         await running.until(lambda: len(running.pieces()) >= 2, "pictures are archived")
-        for connection in list(running.app[SOCKETS]):
-            connection.close(1001, "test")
-        await running.until(lambda: not running.app[SOCKETS], "the socket is gone")
-        await running.until(lambda: bool(running.app[SOCKETS]), "the recorder is back")
+        before = set(running.app[SOCKETS].connections)
+        await close_sockets(running.app)
+        await running.until(lambda: bool(running.app[SOCKETS].connections - before), "the recorder is back")
         before = len(running.pieces())
         await running.until(lambda: len(running.pieces()) >= before + 3, "pictures are archived on")
         assert not [item for item in running.entries() if isinstance(item, GapEntry)]
