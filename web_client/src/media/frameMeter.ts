@@ -51,18 +51,18 @@ export class FrameMeter {
   }
 
   /**
-   * How old the picture on screen is: the median over the last second, or the age of the last frame by now,
-   * whichever is more. A picture that stops therefore grows old at once.
+   * How old the picture on screen is: the median over the last second; when the next frame is overdue, the age of the
+   * last one by now. A picture that stops therefore grows old at once.
    */
   ageMs(nowMs: number): number | null {
     const newest = this.ages.at(-1);
     if (newest === undefined) return null;
-    const byNow = newest.ageMs + (nowMs - newest.atMs);
     const recent = this.ages.filter((sample) => sample.atMs > nowMs - AGE_WINDOW_MS);
     this.ages = recent.length > 0 ? recent : [newest];
     const median = middle(this.ages.map((sample) => sample.ageMs));
     const frameTimeMs = 1000 / Math.max(1, this.framesPerSecond ?? 1);
-    return byNow > median + 2 * frameTimeMs ? byNow : median;
+    const waitedMs = nowMs - newest.atMs;
+    return waitedMs > 2 * frameTimeMs ? Math.max(median, newest.ageMs + waitedMs) : median;
   }
 
   private arrived(atMs: number): void {

@@ -11,8 +11,6 @@ export interface InboundStats {
   retransmittedPacketsReceived: number;
   totalAudioEnergy: number;
   totalSamplesDuration: number;
-  jitterBufferDelay: number;
-  jitterBufferEmittedCount: number;
 }
 
 const NUMBERS = [
@@ -25,8 +23,6 @@ const NUMBERS = [
   "retransmittedPacketsReceived",
   "totalAudioEnergy",
   "totalSamplesDuration",
-  "jitterBufferDelay",
-  "jitterBufferEmittedCount",
 ] as const;
 
 type Entry = Readonly<Record<string, unknown>>;
