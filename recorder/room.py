@@ -50,6 +50,10 @@ from recorder.writing import WritingThread
 from rtp.negotiation import ReceivedMedia
 
 SUBPROTOCOL: Final = "teleconsult.v1"
+CLOSE_NORMAL: Final = 1000
+"""To the server: we leave, our media may go."""
+CLOSE_GOING_AWAY: Final = 1001
+"""To the server: we come back and resume, keep our media."""
 CONNECT_TIMEOUT_S: Final = 5.0
 PING_INTERVAL_S: Final = 5.0
 SILENCE_LIMIT_S: Final = 12.0
@@ -88,6 +92,7 @@ class RoomRecorder:
         self._seen: set[str] = set()
         self._failure: str | None = None
         self._overloaded = False
+        self._stopping = False
         self._announced: tuple[RecordingState, str] | None = None
         self.ended = asyncio.Event()
 
@@ -122,6 +127,9 @@ class RoomRecorder:
                     reason = str(error) if isinstance(error, TeleconsultError) else type(error).__name__
                     self._log.warning("recorder.room_left", reason=reason)
                 await self._pause(backoff.next_delay_s())
+        except asyncio.CancelledError:
+            self._stopping = True
+            raise
         finally:
             housekeeping.cancel()
             await self._leave()
@@ -156,6 +164,7 @@ class RoomRecorder:
                 (self._api.base_url / "ws").with_query(room=self._room),
                 protocols=(SUBPROTOCOL, f"token.{ticket.token}"),
                 max_msg_size=MAX_MESSAGE_BYTES,
+                autoclose=False,  # it would say goodbye for good
                 ssl=self._api.tls,
             )
         async with socket:
@@ -167,6 +176,8 @@ class RoomRecorder:
             finally:
                 self._socket, self._announced = None, None
                 pings.cancel()
+                leaving = self.ended.is_set() or self._stopping
+                await socket.close(code=CLOSE_NORMAL if leaving else CLOSE_GOING_AWAY)
 
     async def _listen(self, socket: aiohttp.ClientWebSocketResponse, backoff: Backoff) -> None:
         while not self.ended.is_set():

@@ -53,6 +53,11 @@ class SocketConnection:
         self._outbox: asyncio.Queue[Model | tuple[int, str]] = asyncio.Queue(OUTBOX_MESSAGES)
         self._closing = False
 
+    @property
+    def closing(self) -> bool:
+        """True once the server ended the connection, whatever the client answers."""
+        return self._closing
+
     def send(self, message: Model) -> None:
         """Dropped once closing; a full outbox means the client does not read: it is cut off."""
         if self._closing:
@@ -165,7 +170,8 @@ class Conversation:
         finally:
             worker.cancel()
             await asyncio.wait([worker])
-            left = self._socket.close_code == CLOSE_NORMAL
+            # When we close, aiohttp tells our reader 1000, as if the client had left.
+            left = self._socket.close_code == CLOSE_NORMAL and not self._connection.closing
             await self._service.disconnected(member, self._connection, left=left)
             action = "leave" if left else "disconnect"
             await self._context.audit(member.subject, action, room.consultation.consultation_id)
