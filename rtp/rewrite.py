@@ -65,8 +65,8 @@ class StreamRewriter:
         self._last_ns = 0
         self._holes: dict[int, int] = {}
         """Source number that has not come → the outgoing number kept for it."""
-        self._segments: deque[tuple[int, int, int]] = deque(maxlen=MAX_SEGMENTS)
-        """(first outgoing number, source, offset)."""
+        self._segments: deque[tuple[int, int, int, int]] = deque(maxlen=MAX_SEGMENTS)
+        """(first outgoing number, source, offset, timestamp offset)."""
 
     def switch(self, source: int, *, elapsed_ns: int | None = None) -> None:
         """From now on only packets of `source` pass; also to be called when the same source goes on after a
@@ -152,7 +152,7 @@ class StreamRewriter:
         first = self._highest + self._offset + shift
         if self._segments and self._segments[-1][0] == first:
             self._segments.pop()
-        self._segments.append((first, self.source, self._offset))
+        self._segments.append((first, self.source, self._offset, self.timestamp_offset))
 
     def _place(self, sequence_number: int) -> int | None:
         """Outgoing number, unwrapped, for a packet that is not the next one."""
@@ -204,13 +204,18 @@ class StreamRewriter:
         None for a number not given yet or forgotten (`MAX_SEGMENTS`). One kept free for a packet that never
         came is answered too: the packet may be in the source's history by now.
         """
+        origin = self.origin_of(sequence_number)
+        return None if origin is None else origin[:2]
+
+    def origin_of(self, sequence_number: int) -> tuple[int, int, int] | None:
+        """As `source_of`, with the offset to add to the packet's timestamp: it may differ from today's."""
         if not self._segments:
             return None
         newest = self._highest + self._offset if self._running else self._next - 1
         number = newest + ((sequence_number - newest + 0x8000) & 0xFFFF) - 0x8000
         if number > newest:
             return None
-        for first, source, offset in reversed(self._segments):
+        for first, source, offset, timestamp_offset in reversed(self._segments):
             if number >= first:
-                return source, (number - offset) & 0xFFFF
+                return source, (number - offset) & 0xFFFF, timestamp_offset
         return None

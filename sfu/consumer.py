@@ -155,9 +155,10 @@ class Consumer:
                 self._group, self.active = None, None
                 layer.keyframes.request()
                 return
+            for packet in group[self._group_position :]:  # never sent, and nobody shall miss them
+                self.rewriter.skip(packet.ssrc, packet.sequence_number)
             group = self._group = layer.group.packets
             self._group_position = 0
-            self._begin(layer)
         part = group[self._group_position : _part_end(group, self._group_position)]
         prepared = prepared_batch([self.plan.prepare(packet) for packet in part])
         self._seal(prepared, in_order(part), sealer, now_ns)
@@ -203,6 +204,11 @@ class Consumer:
         return prepared_batch(placed)
 
     # feedback
+
+    @property
+    def keeps_ciphertext(self) -> bool:
+        """True for a subscriber without RTX, which is sent stored ciphertext again."""
+        return self._resender.keeps_ciphertext
 
     def on_nack(self, lost: Sequence[int], now_ns: int) -> None:
         """The subscriber misses packets: answers go into the link's outbox."""

@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Final
 from core.clock import NS_PER_MS, NS_PER_S
 from rtp.history import PacketHistory
 from rtp.negotiation import AcceptedMedia
-from rtp.packet import RtpPacket
 from rtp.rewrite import StreamRewriter
 from rtp.srtp import SrtpSender
 from sfu.downlink import Downlink
-from sfu.headers import HeaderPlan, numbered_headers, plain_headers
+from sfu.headers import HeaderPlan, Prepared, numbered_headers, plain_headers
 
 if TYPE_CHECKING:
     from sfu.producer import Producer
@@ -93,14 +92,14 @@ class Resender:
         interval_ns = max(MIN_INTERVAL_NS, int((self._link.rtt.rtt_ns or 0) * _RETRY_PART))
         if now_ns - self._resent.get(number, -interval_ns) < interval_ns:
             return False
-        packet = self._original(number)
+        original = self._original(number)
         datagram = None if self._ciphertext is None else self._ciphertext.get(number)
-        if (packet is None and datagram is None) or not self._link.resends.take(now_ns):
+        if (original is None and datagram is None) or not self._link.resends.take(now_ns):
             return False
         if datagram is not None:
             self._link.sealed([datagram], [len(datagram)], False, now_ns)
-        elif packet is not None:
-            self._retransmit(number, packet, now_ns, sealer)
+        elif original is not None:
+            self._retransmit(number, original, now_ns, sealer)
         self._note(number, now_ns)
         return True
 
@@ -110,10 +109,20 @@ class Resender:
         if len(self._resent) > MAX_REMEMBERED:
             del self._resent[next(iter(self._resent))]
 
-    def _retransmit(self, number: int, packet: RtpPacket, now_ns: int, sealer: SrtpSender) -> None:
+    def _original(self, number: int) -> Prepared | None:
+        """What to send again by RTX, with its outgoing timestamp; None without RTX."""
+        origin = self._rewriter.origin_of(number) if self._has_rtx else None
+        layer = None if origin is None else self._producer.layer_of(origin[0])
+        if origin is None or layer is None:
+            return None
+        packet = layer.history.get(origin[1])
+        if packet is None:
+            return None
+        return self._plan.prepare(packet)._replace(timestamp=(packet.timestamp + origin[2]) & 0xFFFFFFFF)
+
+    def _retransmit(self, number: int, original: Prepared, now_ns: int, sealer: SrtpSender) -> None:
         media, link = self._media, self._link
-        timestamp = (packet.timestamp + self._rewriter.timestamp_offset) & 0xFFFFFFFF
-        item = self._plan.prepare(packet)._replace(sequence_number=self._rtx_sequence, timestamp=timestamp)
+        item = original._replace(sequence_number=self._rtx_sequence)
         self._rtx_sequence = (self._rtx_sequence + 1) & 0xFFFF
         numbered = self._plan.key.number_id is not None
         payload_type, ssrc = media.rtx_payload_type or 0, media.rtx_ssrc or 0
@@ -121,13 +130,5 @@ class Resender:
             headers = numbered_headers([item], payload_type, ssrc, 0, 0, link.next_number)
         else:
             headers = plain_headers([item], payload_type, ssrc, 0, 0)
-        sealed = sealer.seal(headers[0], number.to_bytes(2, "big") + packet.payload)
+        sealed = sealer.seal(headers[0], number.to_bytes(2, "big") + original.payload)
         link.sealed([sealed], [len(sealed)], numbered, now_ns)
-
-    def _original(self, number: int) -> RtpPacket | None:
-        """The packet to send again by RTX; None without RTX."""
-        place = self._rewriter.source_of(number) if self._has_rtx else None
-        if place is None:
-            return None
-        layer = self._producer.layer_of(place[0])
-        return None if layer is None else layer.history.get(place[1])
