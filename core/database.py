@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import sqlite3
+import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -18,6 +22,7 @@ _MIGRATIONS: Final = Path(__file__).parent / "migrations"
 _MIGRATION_LOCK: Final = 0x7E1EC025
 """PostgreSQL advisory lock: of several processes that start at once, one migrates."""
 _BUSY_TIMEOUT_MS: Final = 10_000
+_RETRY_S: Final = 0.01
 
 
 class Database:
@@ -33,6 +38,7 @@ class Database:
         parsed = make_url(url)
         if parsed.get_backend_name() == "sqlite" and parsed.database:
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            await asyncio.to_thread(_write_ahead, parsed.database)
         engine = create_async_engine(parsed, hide_parameters=True)
         if parsed.get_backend_name() == "sqlite":
             _prepare_sqlite(engine)
@@ -92,6 +98,21 @@ def _upgrade(connection: Connection) -> None:
     command.upgrade(config, "head")
 
 
+def _write_ahead(path: str) -> None:
+    """Switch the file to WAL, which lasts. SQLite does not wait for others by itself when it does that."""
+    deadline_s = time.monotonic() + _BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            with closing(sqlite3.connect(path)) as connection:
+                connection.execute("PRAGMA journal_mode=WAL")
+                os.chmod(path, 0o600)  # password hashes are in it; SQLite's side files take its mode
+                return
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline_s:
+                raise
+            time.sleep(_RETRY_S)
+
+
 def _prepare_sqlite(engine: AsyncEngine) -> None:
     """Transactions are begun by us: a writer takes the lock at BEGIN, so it waits instead of failing."""
 
@@ -101,7 +122,6 @@ def _prepare_sqlite(engine: AsyncEngine) -> None:
         cursor = connection.cursor()
         for pragma in (
             f"busy_timeout={_BUSY_TIMEOUT_MS}",
-            "journal_mode=WAL",
             "synchronous=FULL",
             "foreign_keys=ON",
         ):

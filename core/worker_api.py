@@ -3,7 +3,7 @@
 | call | body → answer |
 |---|---|
 | `POST   /v1/transports` | `CreateTransport` → `TransportDescription` |
-| `POST   /v1/transports/{id}/offer` | `{"sdp", "sources"}` → `TransportDescription` (renegotiation, ICE restart) |
+| `POST   /v1/transports/{id}/offer` | `{"sdp", "sources"}` → `TransportDescription` (changed, ICE restart) |
 | `POST   /v1/transports/{id}/answer` | `{"sdp"}` → 204 |
 | `PUT    /v1/transports/{id}/subscriptions` | `Subscriptions` → `TransportDescription` |
 | `PATCH  /v1/transports/{id}` | `{"fragment"}` (trickle-ice-sdpfrag) → `{"fragment": str \\| null}` |

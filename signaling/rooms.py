@@ -51,10 +51,11 @@ class Member:
 
 @dataclass(slots=True)
 class Track:
-    """A published track and the transport it comes on."""
+    """A published track, the transport it comes on and whose it is (a token's subject)."""
 
     info: TrackInfo
     transport_id: str
+    subject: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,7 @@ class Room:
             room=self.name,
             consultation=self.consultation,
             participants=list(self.participants()),
-            tracks=[track.info for track in self.shown_tracks() if self.sees(member, track.info)],
+            tracks=[track.info for track in self.shown_tracks() if self.sees(member, track)],
             server_time_us=server_time_us,
         )
 
@@ -144,7 +145,7 @@ class Room:
     def publish(self, member: Member, transport_id: str, tracks: Iterable[TrackInfo]) -> list[Outgoing]:
         """The tracks of a member's publish connection are now exactly these."""
         member.publish_id = transport_id
-        return self._replace_tracks(transport_id, tracks)
+        return self._replace_tracks(transport_id, member.subject, tracks)
 
     def check_feed(self, name: str, subject: str) -> None:
         """Raises `Conflict` when another subject holds the feed, or there are too many."""
@@ -158,18 +159,18 @@ class Room:
         """A feed begins, or its subject publishes it anew: then the old transport's tracks are gone."""
         self.check_feed(feed.name, feed.subject)
         held = self.feeds.get(feed.name)
-        out = [] if held is None else self._replace_tracks(held.transport_id, [])
+        out = [] if held is None else self._replace_tracks(held.transport_id, held.subject, [])
         self.feeds[feed.name] = feed
         device = self._device(feed.subject)
         if held is None and device is None:
             out += self._to_all(messages.ParticipantJoined(participant=feed.stand_in))
         owner = feed.stand_in if device is None else device.participant
         named = [track.model_copy(update={"participant_id": owner.participant_id}) for track in tracks]
-        return out + self._replace_tracks(feed.transport_id, named)
+        return out + self._replace_tracks(feed.transport_id, feed.subject, named)
 
     def drop_transport(self, transport_id: str) -> list[Outgoing]:
         """A publishing transport is gone, with its tracks, and its feed if it carried one."""
-        out = self._replace_tracks(transport_id, [])
+        out = self._replace_tracks(transport_id, "", [])
         for member in self.members.values():
             if member.publish_id == transport_id:
                 member.publish_id = None
@@ -202,9 +203,9 @@ class Room:
 
     # --- who sees what -------------------------------------------------------------------
 
-    def sees(self, member: Member, track: TrackInfo) -> bool:
+    def sees(self, member: Member, track: Track) -> bool:
         """Own tracks, and those the grants allow to watch."""
-        return track.participant_id == member.id or member.grants.may_view(track.feed)
+        return track.subject == member.subject or member.grants.may_view(track.info.feed)
 
     def subscribable(self, member: Member) -> list[str]:
         """Ids of the tracks `member` shall receive: all it sees but its own."""
@@ -216,10 +217,7 @@ class Room:
 
     def shown_tracks(self) -> Iterator[Track]:
         """Tracks of present people and of feeds."""
-        for track in self.tracks.values():
-            owner = self.members.get(track.info.participant_id)
-            if owner is None or owner.present:
-                yield track
+        return (track for track in self.tracks.values() if self._shown(track))
 
     def feed_tracks(self, feed: str) -> list[TrackInfo]:
         """The shown tracks of one feed, pictures first."""
@@ -227,6 +225,10 @@ class Room:
         return sorted(tracks, key=lambda track: track.kind != "video")
 
     # --- inside --------------------------------------------------------------------------
+
+    def _shown(self, track: Track) -> bool:
+        owner = self.members.get(track.info.participant_id)
+        return owner is None or owner.present
 
     def _device(self, subject: str) -> Member | None:
         """The present device of that subject."""
@@ -240,6 +242,7 @@ class Room:
         )
 
     def _appear(self, member: Member) -> list[Outgoing]:
+        """What the others are told; `member` itself learns it from its welcome."""
         member.present = False
         stand_ins = [] if self._device(member.subject) else self._feeds_of(member)
         member.present = True
@@ -248,8 +251,8 @@ class Room:
             out += self._about(track, lambda info: messages.TrackAdded(track=info), but=member)
         for feed in stand_ins:
             for track in self._tracks_on(feed.transport_id):
-                out += self._change(track, participant_id=member.id)
-            out += self._to_all(_left(feed.stand_in, "left"))
+                out += self._change(track, but=member, participant_id=member.id)
+            out += self._to_all(_left(feed.stand_in, "left"), but=member)
         return out
 
     def _disappear(self, member: Member, reason: str) -> list[Outgoing]:
@@ -278,7 +281,7 @@ class Room:
     def _tracks_on(self, transport_id: str | None) -> list[Track]:
         return [track for track in self.tracks.values() if track.transport_id == transport_id]
 
-    def _replace_tracks(self, transport_id: str, infos: Iterable[TrackInfo]) -> list[Outgoing]:
+    def _replace_tracks(self, transport_id: str, subject: str, infos: Iterable[TrackInfo]) -> list[Outgoing]:
         new = {info.track_id: info for info in infos}
         out: list[Outgoing] = []
         for track in self._tracks_on(transport_id):
@@ -291,23 +294,25 @@ class Room:
             if (changed := info.model_copy(update=kept)) != track.info:
                 out += self._change(track, codec=changed.codec, source=changed.source, live=changed.live)
         for info in new.values():
-            track = self.tracks[info.track_id] = Track(info, transport_id)
+            track = self.tracks[info.track_id] = Track(info, transport_id, subject)
             out += self._about(track, lambda info: messages.TrackAdded(track=info))
         return out
 
-    def _change(self, track: Track, **update: object) -> list[Outgoing]:
+    def _change(self, track: Track, but: Member | None = None, **update: object) -> list[Outgoing]:
         track.info = track.info.model_copy(update=update)
-        return self._about(track, lambda info: messages.TrackChanged(track=info))
+        return self._about(track, lambda info: messages.TrackChanged(track=info), but=but)
 
     def _about(
         self, track: Track, message: Callable[[TrackInfo], Model], but: Member | None = None
     ) -> list[Outgoing]:
-        """`message` for everyone who sees the track."""
+        """`message` for everyone who sees the track; nobody sees those of somebody hidden."""
+        if not self._shown(track):
+            return []
         made = message(track.info)
         return [
             (member.id, made)
             for member in self.members.values()
-            if member.connected and member is not but and self.sees(member, track.info)
+            if member.connected and member is not but and self.sees(member, track)
         ]
 
     def _to_all(self, message: Model, but: Member | None = None) -> list[Outgoing]:

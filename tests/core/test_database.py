@@ -67,21 +67,25 @@ async def test_migrations_build_exactly_the_tables(database: Database) -> None:
         assert await (await session.connection()).run_sync(differences) == []
 
 
-async def test_opening_twice_at_once_migrates_once_and_keeps_the_data(
+async def test_opening_many_times_at_once_migrates_once_and_keeps_the_data(
     tmp_path: Path, clock: FakeClock
 ) -> None:
     url = f"sqlite+aiosqlite:///{tmp_path}/twice.db"
-    first, second = await asyncio.gather(Database.open(url, clock), Database.open(url, clock))
+    first, second, *others = await asyncio.gather(*(Database.open(url, clock) for _ in range(6)))
     await _someone(first)
     await first.close()
-    await second.close()
+    for other in (second, *others):
+        await other.close()
     third = await Database.open(url, clock)
     assert (await people.find_user(third, username="li")) is not None
     await third.close()
 
 
-async def test_sqlite_writes_ahead_and_checks_references(tmp_path: Path, clock: FakeClock) -> None:
+async def test_sqlite_writes_ahead_checks_references_and_is_its_owners_alone(
+    tmp_path: Path, clock: FakeClock
+) -> None:
     database = await Database.open(f"sqlite+aiosqlite:///{tmp_path}/wal.db", clock)
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.glob("wal.db*")} == {0o600}
     async with database.reading() as session:
         assert (await session.scalar(text("PRAGMA journal_mode"))) == "wal"
         assert (await session.scalar(text("PRAGMA foreign_keys"))) == 1
