@@ -117,7 +117,10 @@ class _Job:
             written = self._join(joined, init, pieces)
             if not written:
                 return None
-            remux(joined, self.out / name, entry.container)
+            try:
+                remux(joined, self.out / name, entry.container)
+            except av.error.FFmpegError:
+                joined.replace(self.out / name)  # still all that was archived, in fragments
         finally:
             joined.unlink(missing_ok=True)
         begin, end = min(piece.begin_us for piece in pieces), max(piece.end_us for piece in pieces)
