@@ -168,6 +168,7 @@ class Publisher(Peer):
         self.streams: list[SendStream] = []
         self.log = SendLog()
         self.keyframe_requests = 0
+        self._keyframes_made = -1
         self.acknowledged = 0
         self.info: TransportDescription | None = None
 
@@ -224,6 +225,12 @@ class Publisher(Peer):
             payloads, ticks, capture_ns=CLOCK.unix_ns(), now_ns=now_ns, sealer=sealer
         )
         self.transport.send(datagrams)
+
+    def take_keyframe_wish(self) -> bool:
+        """True for the first frame, and once after each request."""
+        wished = self._keyframes_made != self.keyframe_requests
+        self._keyframes_made = self.keyframe_requests
+        return wished
 
     def send_report(self, index: int = 0) -> None:
         report = self.streams[index].sender_report(CLOCK.unix_ns())
@@ -289,9 +296,16 @@ class Subscriber(Peer):
                 media.codecs = [codec for codec in media.codecs if codec.name != "rtx"]
                 media.formats = [str(codec.payload_type) for codec in media.codecs]
         await api.answer(description.transport_id, answer.serialize())
-        self._streams = [self._stream(media, description.mids[media.mid], rtx) for media in self.media]
+        self.receive_as(description.mids, rtx=rtx)
         setup = next(media.setup for media in answer.media if not media.rejected)
         return remote_transport(offer), setup or "active"
+
+    def receive_as(self, mids: dict[str, str], *, rtx: bool = True) -> None:
+        """Take what `self.media` describes; `mids`: mid → track id. Streams that go on are kept."""
+        known = {stream.ssrc: entry for entry in self._streams for stream in [entry[1]]}
+        self._streams = [
+            known.get(media.ssrc or 0) or self._stream(media, mids[media.mid], rtx) for media in self.media
+        ]
 
     def _stream(
         self, media: ReceivedMedia, track_id: str, rtx: bool
