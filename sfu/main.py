@@ -104,7 +104,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     configure_logging(settings.log_level, "sfu")
     token = read_token(given.token_file)
-    uvloop.run(run(settings, worker_id=given.worker_id, api=given.api, token=token))
+    try:
+        uvloop.run(run(settings, worker_id=given.worker_id, api=given.api, token=token))
+    except ConfigError as error:
+        raise SystemExit(str(error)) from None
 
 
 if __name__ == "__main__":

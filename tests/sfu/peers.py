@@ -33,7 +33,7 @@ from rtp.rtcp import (
     build_compound,
     parse_compound,
 )
-from rtp.sdp import parse_sdp
+from rtp.sdp import Session, parse_sdp
 from rtp.send_stream import RtxParameters, SendStream
 from rtp.twcc import SendLog, TransportSequence
 from sfu.worker import Worker
@@ -169,6 +169,8 @@ class Publisher(Peer):
         self.log = SendLog()
         self.keyframe_requests = 0
         self._keyframes_made = -1
+        self._offer: Session | None = None
+        self._version = 1
         self.acknowledged = 0
         self.info: TransportDescription | None = None
 
@@ -176,7 +178,7 @@ class Publisher(Peer):
         self, api: Api, transport_id: str, *, room: str = ROOM, feed: str = "ultrasound"
     ) -> None:
         await self.transport.gather()
-        offer = offer_publish(self.local(), self.tracks)
+        offer = self._offer = offer_publish(self.local(), self.tracks)
         request = CreateTransport(
             transport_id=transport_id,
             room=room,
@@ -210,6 +212,12 @@ class Publisher(Peer):
             )
         setup = next(media.setup for media in answer.media if not media.rejected)
         await self.connect(applied.transport, "active" if setup == "passive" else "passive")
+
+    def next_offer(self) -> str:
+        """An offer of the present `tracks` on the same connection."""
+        self._version += 1
+        self._offer = offer_publish(self.local(), self.tracks, previous=self._offer, version=self._version)
+        return self._offer.serialize()
 
     @property
     def track_ids(self) -> list[str]:
