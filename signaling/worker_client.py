@@ -29,6 +29,8 @@ log = structlog.get_logger()
 TOKEN_VARIABLE: Final = "SFU_API_TOKEN"  # noqa: S105 - a variable's name
 RECONNECT_FIRST_S: Final = 0.05
 RECONNECT_MAX_S: Final = 1.0
+RECONNECT_SHARE: Final = 100
+"""The next attempt comes after a hundredth of the time away: 0.1 s after ten seconds."""
 CALL_TIMEOUT_S: Final = 5.0
 HEARTBEAT_S: Final = 5.0
 LOST_AFTER_S: Final = 3.0
@@ -132,13 +134,12 @@ class WorkerClient:
 
     async def _stay_connected(self, session: aiohttp.ClientSession) -> None:
         loop = asyncio.get_running_loop()
-        delay_s, last_seen_s = RECONNECT_FIRST_S, loop.time()
+        last_seen_s = loop.time()
         while True:
             gone = False
             try:
                 async with session.ws_connect("/v1/events", heartbeat=HEARTBEAT_S) as socket:
                     await self._read_events(socket)
-                    delay_s = RECONNECT_FIRST_S
             except aiohttp.ClientConnectorError as error:
                 gone = isinstance(error.os_error, (ConnectionRefusedError, FileNotFoundError))
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -148,8 +149,7 @@ class WorkerClient:
                 log.warning("worker.disconnected", worker=self.worker_id)
             if gone or loop.time() - last_seen_s > LOST_AFTER_S:
                 self._lose()
-            await asyncio.sleep(delay_s)
-            delay_s = min(delay_s * 1.5, RECONNECT_MAX_S)
+            await asyncio.sleep(reconnect_delay_s(loop.time() - last_seen_s))
 
     async def _read_events(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         async for message in socket:
@@ -190,6 +190,11 @@ class WorkerClient:
             connector = aiohttp.TCPConnector()
             base = self.address if "://" in self.address else f"http://{self.address}"
         return aiohttp.ClientSession(base, connector=connector, timeout=timeout, headers=headers)
+
+
+def reconnect_delay_s(away_s: float) -> float:
+    """Often while a worker may be restarting, ever more seldom when it stays away."""
+    return min(max(away_s / RECONNECT_SHARE, RECONNECT_FIRST_S), RECONNECT_MAX_S)
 
 
 async def _error(response: aiohttp.ClientResponse) -> TeleconsultError:

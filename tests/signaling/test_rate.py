@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from core.clock import NS_PER_S
 from signaling.rate import FloodGuard, LoginThrottle, TokenBucket
+from signaling.worker_client import reconnect_delay_s
 
 
 def test_a_bucket_gives_its_burst_then_its_rate() -> None:
@@ -58,3 +59,8 @@ def test_the_number_of_keys_remembered_is_bounded() -> None:
         throttle.failed(str(n), n)
     assert throttle.wait_s("0", 1000) == 0
     assert throttle.wait_s("999", 1000) > 0
+
+
+def test_a_restarting_worker_is_tried_often_and_one_that_stays_away_seldom() -> None:
+    delays = [reconnect_delay_s(away_s) for away_s in (0, 1, 5, 10, 50, 1000)]
+    assert delays == [0.05, 0.05, 0.05, 0.1, 0.5, 1.0]
