@@ -13,59 +13,22 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal, Self
+from typing import Any, Final, Self
 
 import pyrage
 
 from archive import layout, store
 from archive.audit import ManifestAuditor
 from archive.chain import Head, SigningKey, read_line, seal_entry, signature_holds
-from archive.entries import FORMAT, Codec, Entry, OpenEntry
+from archive.entries import FORMAT, Entry, OpenEntry
 from archive.faults import ArchiveFault, Verdict
 from archive.keys import RecipientLike, SessionKey, check_custodians
+from archive.specs import GenerationSpec, PieceSpec, Span
 from core.clock import NS_PER_US, Clock
 from core.errors import Conflict
 
 RESTART_REASON: Final = "recorder_restarted"
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """Microseconds since the epoch of the consultation, on the timeline of capture time."""
-
-    begin_us: int
-    end_us: int
-
-
-@dataclass(frozen=True, slots=True)
-class GenerationSpec:
-    """What an init piece is for. `input`: device, microphone, camera or screen; `track_id`: the room's name
-    of it.
-    """
-
-    media: Literal["audio", "video"]
-    codec: Codec
-    container: layout.Container
-    timescale: int
-    feed: str
-    input: str
-    track_id: str
-    width: int = 0
-    height: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class PieceSpec:
-    """What a piece holds. `clock`: whether its times are capture times or only arrival times."""
-
-    span: Span
-    frames: int
-    sync: bool
-    clock: Literal["capture", "arrival"] = "capture"
-    uncertainty_us: int = 0
-    source: Literal["live", "backfill"] = "live"
 
 
 class ArchiveWriter:

@@ -13,7 +13,8 @@ from typing import Final
 
 import structlog
 
-from archive.writer import ArchiveWriter, GenerationSpec, PieceSpec, Span
+from archive.specs import GenerationSpec, PieceSpec, Span
+from archive.writer import ArchiveWriter
 from core.clock import NS_PER_S, Clock
 from core.errors import ProtocolError
 from recorder.fmp4 import MuxError, mux_init, mux_piece

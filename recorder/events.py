@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from archive.writer import Span
+from archive.specs import Span
 from core.clock import NS_PER_S
 from core.messages import (
     CaptureClock,

@@ -12,20 +12,14 @@ import functools
 import io
 import struct
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import av
 import av.error
 
-from archive.entries import Codec
-from archive.layout import Container
 from core.errors import ProtocolError
-
-VIDEO_TIMESCALE: Final = 90_000
-AUDIO_TIMESCALE: Final = 48_000
-WEBM_TIMESCALE: Final = 1_000
+from recorder.samples import AUDIO_TIMESCALE, Sample, TrackFormat
 
 _MOVFLAGS: Final = "empty_moov+default_base_moof+frag_discont"
 _ONE_FRAGMENT_US: Final = 60_000_000
@@ -44,41 +38,6 @@ class MuxError(ProtocolError):
     """The muxer refused these frames: what came from the network is not what its codec allows."""
 
     code = "mux_error"
-
-
-@dataclass(frozen=True, slots=True)
-class TrackFormat:
-    """All that an init piece depends on besides the codec's own headers."""
-
-    codec: Codec
-    width: int = 0
-    height: int = 0
-
-    @property
-    def media(self) -> Literal["audio", "video"]:
-        return "audio" if self.codec == "opus" else "video"
-
-    @property
-    def container(self) -> Container:
-        """VP8 has no settled mapping to MP4."""
-        return "webm" if self.codec == "VP8" else "mp4"
-
-    @property
-    def timescale(self) -> int:
-        """Ticks per second of `Sample` times."""
-        if self.container == "webm":
-            return WEBM_TIMESCALE
-        return AUDIO_TIMESCALE if self.codec == "opus" else VIDEO_TIMESCALE
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """One frame. `ticks`: decode (= presentation) time on the timeline; `duration`: ticks until the next."""
-
-    data: bytes
-    ticks: int
-    duration: int
-    sync: bool
 
 
 def mux_init(track: TrackFormat, first: Sample) -> bytes:

@@ -1,26 +1,22 @@
-"""The recorder's seat in one room: WebSocket, subscribe connection, what is told to the room and to the
-archive.
+"""The recorder's seat in one room: the WebSocket, what goes from it into the archive, what the room is
+told.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import re
+from collections.abc import Coroutine
 from functools import partial
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import aiohttp
 import structlog
 from pydantic import ValidationError
 
-from archive.layout import TRACK_PATTERN
 from core.clock import NS_PER_US, Clock
-from core.errors import NotFound, ProtocolError, TeleconsultError, Unavailable
+from core.errors import NotFound, TeleconsultError, Unavailable
 from core.messages import (
-    Answer,
     CaptureClock,
-    Codec,
     ConsultationEnded,
     Error,
     Hello,
@@ -30,10 +26,8 @@ from core.messages import (
     Ping,
     RecordingState,
     SetRecording,
-    Subscribe,
     TrackAdded,
     TrackChanged,
-    TrackInfo,
     TrackRemoved,
     Welcome,
     parse_server_message,
@@ -42,12 +36,9 @@ from recorder.api import ServiceApi
 from recorder.backoff import Backoff
 from recorder.consultation_archive import OVERLOAD_REASON, ConsultationArchive
 from recorder.events import EventLog
-from recorder.intake import Intake
 from recorder.jobs import GapJob, PieceJob, TrackJob
-from recorder.received import ReceivedTrack
-from recorder.track import TrackCutter, TrackSource
+from recorder.subscriber import Subscriber
 from recorder.writing import WritingThread
-from rtp.negotiation import ReceivedMedia
 
 SUBPROTOCOL: Final = "teleconsult.v1"
 CLOSE_NORMAL: Final = 1000
@@ -60,14 +51,16 @@ SILENCE_LIMIT_S: Final = 12.0
 """Two pings unanswered: the connection is dead, whatever TCP believes."""
 HOUSEKEEPING_S: Final = 0.25
 MAX_MESSAGE_BYTES: Final = 1 << 20
-UNKNOWN_FEED: Final = "unknown"
+MAX_REASON_CHARS: Final = 500
 
 log = structlog.get_logger()
-_TRACK: Final = re.compile(TRACK_PATTERN)
 
 
 class RoomRecorder:
-    """Records one room until the consultation ends. `run` returns then; cancelled, it leaves in order."""
+    """Records one room until the consultation ends. `run` returns then; cancelled, it leaves in order.
+
+    Without an archive it sits there all the same and tells the room why nothing is recorded.
+    """
 
     def __init__(
         self, api: ServiceApi, room: str, consultation: str, writing: WritingThread, clock: Clock
@@ -79,20 +72,14 @@ class RoomRecorder:
         self._clock = clock
         self._log = log.bind(room=room, consultation=consultation)
         self._archive: ConsultationArchive | None = None
+        self._subscriber: Subscriber | None = None
         self._events = EventLog(0)
         self._socket: aiohttp.ClientWebSocketResponse | None = None
         self._resume_token: str | None = None
         self._participant: str | None = None
-        self._infos: dict[str, TrackInfo] = {}
-        self._intake: Intake | None = None
-        self._retiring: set[Intake] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._subscribe_backoff = Backoff()
-        self._interrupted: dict[str, tuple[int, str]] = {}
-        self._seen: set[str] = set()
         self._failure: str | None = None
         self._overloaded = False
-        self._stopping = False
         self._announced: tuple[RecordingState, str] | None = None
         self.ended = asyncio.Event()
 
@@ -100,18 +87,31 @@ class RoomRecorder:
 
     def begin(self, archive: ConsultationArchive) -> None:
         """The archive is open: record into it from now on. Best before `run`."""
-        self._archive = archive
-        self._events = EventLog(archive.writer.epoch_us)
-        self._failure = None
-        self._note({"type": "recording_resumed" if archive.writer.resumed else "recording_started"})
+        writer = archive.writer
+        self._archive, self._failure = archive, None
+        self._events = EventLog(writer.epoch_us)
+        self._subscriber = Subscriber(
+            self._clock,
+            writer.epoch_us,
+            writer.resumed,
+            say=self._say,
+            deliver=self._deliver,
+            changed=self._announce_soon,
+        )
+        self._note({"type": "recording_resumed" if writer.resumed else "recording_started"})
         if self._socket is not None:
-            self._spawn(self._restart_session())
+            self._spawn(self._come_in_again(self._socket))
+
+    def refuse(self, failure: str) -> None:
+        """The archive could not be opened."""
+        self._failure = failure
+        self._announce_soon()
 
     def storage(self, failure: str | None) -> None:
         """The writing thread's report, on the event loop."""
         self._failure = failure
         self._note({"type": "storage_failed" if failure else "storage_works", "reason": failure or ""})
-        self._spawn(self._announce())
+        self._announce_soon()
 
     async def run(self) -> None:
         """Stay in the room, coming back with back-off, until the consultation has ended."""
@@ -127,12 +127,9 @@ class RoomRecorder:
                     reason = str(error) if isinstance(error, TeleconsultError) else type(error).__name__
                     self._log.warning("recorder.room_left", reason=reason)
                 await self._pause(backoff.next_delay_s())
-        except asyncio.CancelledError:
-            self._stopping = True
-            raise
         finally:
             housekeeping.cancel()
-            await self._leave()
+            await self._finish()
 
     async def _pause(self, seconds: float) -> None:
         """Wait before the next try, or until the consultation has ended."""
@@ -142,13 +139,12 @@ class RoomRecorder:
         except TimeoutError:
             return
 
-    async def _leave(self) -> None:
+    async def _finish(self) -> None:
+        """Hand everything there is to the writing thread."""
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        for intake in [*self._retiring, *([self._intake] if self._intake else [])]:
-            await intake.close()
-        self._intake = None
+        if self._subscriber is not None:
+            await self._subscriber.close()
         if self._archive is not None and (job := self._events.take()) is not None:
             self._writing.post(partial(self._archive.write_events, job))
 
@@ -167,23 +163,25 @@ class RoomRecorder:
                 autoclose=False,  # it would say goodbye for good
                 ssl=self._api.tls,
             )
-        async with socket:
-            self._socket = socket
-            pings = asyncio.create_task(self._keep_pinging())
-            try:
-                await self._say(Hello(resume_token=self._resume_token))
-                await self._listen(socket, backoff)
-            finally:
-                self._socket, self._announced = None, None
-                pings.cancel()
-                leaving = self.ended.is_set() or self._stopping
-                await socket.close(code=CLOSE_NORMAL if leaving else CLOSE_GOING_AWAY)
+        self._socket = socket
+        pings = asyncio.create_task(self._keep_pinging())
+        goodbye = CLOSE_GOING_AWAY
+        try:
+            await self._say(Hello(resume_token=self._resume_token))
+            await self._listen(socket, backoff)
+        except asyncio.CancelledError:
+            goodbye = CLOSE_NORMAL
+            raise
+        finally:
+            self._socket, self._announced = None, None
+            pings.cancel()
+            await socket.close(code=CLOSE_NORMAL if self.ended.is_set() else goodbye)
 
     async def _listen(self, socket: aiohttp.ClientWebSocketResponse, backoff: Backoff) -> None:
         while not self.ended.is_set():
             raw = await socket.receive(SILENCE_LIMIT_S)
             if raw.type is not aiohttp.WSMsgType.TEXT:
-                raise Unavailable(f"the server closed the room connection ({socket.close_code})")
+                raise Unavailable(f"the room connection was closed ({raw.data or raw.type.name})")
             try:
                 message = parse_server_message(raw.data)
             except ValidationError:
@@ -198,45 +196,51 @@ class RoomRecorder:
         match message:
             case Welcome():
                 await self._welcomed(message)
-            case TrackAdded() | TrackChanged():
-                self._infos[message.track.track_id] = message.track
-            case TrackRemoved():
-                self._infos.pop(message.track_id, None)
-            case Offer():
-                await self._offered(message)
-            case CaptureClock():
-                if self._intake is not None:
-                    self._intake.set_clock(message)
-            case MediaReset():
-                self._log.warning("recorder.media_reset", reason=message.reason)
-                self._retire_intake("media_reset")
-                await self._subscribe()
             case ConsultationEnded():
                 self.ended.set()
             case Error():
-                await self._refused(message)
+                self._refused(message)
+            case _ if self._subscriber is not None:
+                await self._handle_media(self._subscriber, message)
+
+    async def _handle_media(self, subscriber: Subscriber, message: Model) -> None:
+        match message:
+            case TrackAdded() | TrackChanged():
+                subscriber.infos[message.track.track_id] = message.track
+            case TrackRemoved():
+                subscriber.infos.pop(message.track_id, None)
+            case Offer():
+                await subscriber.offered(message)
+            case CaptureClock():
+                subscriber.clock_told(message)
+            case MediaReset():
+                self._log.warning("recorder.media_reset", reason=message.reason)
+                subscriber.retire("media_reset")
+                await subscriber.subscribe()
 
     async def _welcomed(self, message: Welcome) -> None:
         resumed = message.participant.participant_id == self._participant
         self._participant = message.participant.participant_id
         self._resume_token = message.resume_token
-        self._infos = {track.track_id: track for track in message.tracks}
         self._log.info("recorder.room_joined", resumed=resumed, tracks=len(message.tracks))
         await self._announce()
-        if not resumed or self._intake is None:
-            await self._subscribe()
+        if self._subscriber is not None:
+            self._subscriber.infos = {track.track_id: track for track in message.tracks}
+            if not resumed or not self._subscriber.active:
+                await self._subscriber.subscribe()
 
-    async def _refused(self, message: Error) -> None:
+    def _refused(self, message: Error) -> None:
         self._log.warning("recorder.refused", code=message.code, about=message.about)
         if message.about == "hello":
             self._resume_token = None
-        elif message.about in ("subscribe", "answer"):
-            self._resubscribe_later()
+        elif message.about in ("subscribe", "answer") and self._subscriber is not None:
+            self._subscriber.retire("connection_lost")
+            self._subscriber.resubscribe_later()
 
-    async def _restart_session(self) -> None:
-        """Come in once more: who is here, and what is shown, belongs into the archive just opened."""
-        if self._socket is not None:
-            await self._socket.close()
+    async def _come_in_again(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        """Who is here, and what is shown, belongs into the archive that has just been opened."""
+        self._participant = None
+        await socket.close(code=CLOSE_GOING_AWAY)
 
     async def _keep_pinging(self) -> None:
         number = 0
@@ -254,103 +258,6 @@ class RoomRecorder:
         except (ConnectionError, aiohttp.ClientError):
             self._log.debug("recorder.message_unsent")  # the reader finds the same and reconnects
 
-    # the subscribe connection
-
-    async def _subscribe(self) -> None:
-        if self._archive is not None:
-            await self._say(Subscribe())
-
-    async def _offered(self, offer: Offer) -> None:
-        if self._archive is None:
-            return
-        if offer.fresh or self._intake is None:
-            self._retire_intake("reconnected")
-            self._intake = await self._new_intake()
-        intake = self._intake
-        try:
-            sdp = intake.answer(offer)
-        except ProtocolError as error:
-            self._log.warning("recorder.offer_unusable", error=str(error))
-            self._retire_intake("connection_lost")
-            self._resubscribe_later()
-            return
-        for track in offer.unsupported:
-            self._log.warning("recorder.track_unsupported", codec=track.codec)
-        await self._say(Answer(revision=offer.revision, sdp=sdp))
-        self._spawn(self._connect(intake))
-
-    async def _new_intake(self) -> Intake:
-        intake: Intake | None = None
-
-        def lost(reason: str) -> None:
-            if intake is not None:
-                self._intake_lost(intake, reason)
-
-        intake = Intake(self._clock, self._make_track, self._deliver, lost)
-        await intake.gather()
-        return intake
-
-    async def _connect(self, intake: Intake) -> None:
-        try:
-            if not await intake.connect():
-                await self._announce()  # nothing to connect to yet, or other tracks on the same connection
-                return
-        except TeleconsultError as error:
-            self._log.warning("recorder.media_unreachable", error=str(error))
-            if intake is self._intake:
-                self._retire_intake("connection_lost")
-                self._resubscribe_later()
-            return
-        self._subscribe_backoff.reset()
-        self._log.info("recorder.media_connected", tracks=len(intake.tracks))
-        await self._announce()
-
-    def _intake_lost(self, intake: Intake, reason: str) -> None:
-        self._log.warning("recorder.media_lost", reason=reason)
-        if intake is self._intake:
-            self._retire_intake("connection_lost")
-            self._resubscribe_later()
-
-    def _retire_intake(self, reason: str) -> None:
-        """Finish what the present connection received; its tracks are away until they are back."""
-        intake, self._intake = self._intake, None
-        if intake is None:
-            return
-        for track in intake.finish():
-            if (end_us := track.cutter.end_us) is not None:
-                self._interrupted.setdefault(track.cutter.source.name, (end_us, reason))
-        self._retiring.add(intake)
-        self._spawn(self._hang_up(intake))
-        self._spawn(self._announce())
-
-    async def _hang_up(self, intake: Intake) -> None:
-        await intake.close()
-        self._retiring.discard(intake)
-
-    def _resubscribe_later(self) -> None:
-        async def later() -> None:
-            await asyncio.sleep(self._subscribe_backoff.next_delay_s())
-            if self._intake is None:
-                await self._subscribe()
-
-        self._spawn(later())
-
-    def _make_track(self, media: ReceivedMedia, track_id: str, ssrc: int) -> ReceivedTrack:
-        assert self._archive is not None
-        info = self._infos.get(track_id)
-        feed = info.feed if info is not None else UNKNOWN_FEED
-        source = info.source if info is not None else "device"
-        name = track_name(feed, source, media.kind)
-        reason = "restart" if name in self._seen or self._archive.writer.resumed else "start"
-        self._seen.add(name)
-        cutter = TrackCutter(
-            TrackSource(name, feed, source, track_id, cast(Codec, media.codec), media.clock_rate),
-            self._archive.writer.epoch_us,
-            reason,
-            self._interrupted.pop(name, None),
-        )
-        return ReceivedTrack(media, ssrc, cutter)
-
     # into the archive
 
     def _deliver(self, jobs: list[TrackJob]) -> None:
@@ -360,10 +267,10 @@ class RoomRecorder:
         for job in jobs:
             if isinstance(job, GapJob):
                 self._writing.post(partial(archive.declare_gap, job))
-            elif self._writing.submit(job.cost_bytes, partial(archive.write_piece, job)):
-                self._set_overloaded(False)
-            else:
+            elif not self._writing.submit(job.cost_bytes, partial(archive.write_piece, job)):
                 self._drop(archive, job)
+            elif self._overloaded and self._writing.relaxed:
+                self._set_overloaded(False)
 
     def _drop(self, archive: ConsultationArchive, job: PieceJob) -> None:
         gap = GapJob(job.generation.track, job.span, OVERLOAD_REASON)
@@ -374,9 +281,8 @@ class RoomRecorder:
         if overloaded == self._overloaded:
             return
         self._overloaded = overloaded
-        if overloaded:
-            self._log.error("recorder.overloaded", queued_bytes=self._writing.queued_bytes)
-        self._spawn(self._announce())
+        self._log.warning("recorder.overload", on=overloaded, queued_bytes=self._writing.queued_bytes)
+        self._announce_soon()
 
     def _archive_message(self, message: Model) -> None:
         if self._archive is None:
@@ -400,40 +306,25 @@ class RoomRecorder:
 
     # what the room is told
 
+    def _announce_soon(self) -> None:
+        self._spawn(self._announce())
+
     async def _announce(self) -> None:
         state = self._state()
         if state != self._announced and self._socket is not None:
             self._announced = state
             self._note({"type": "recorder_state", "state": state[0], "reason": state[1]})
-            await self._say(SetRecording(state=state[0], reason=state[1][:500]))
+            await self._say(SetRecording(state=state[0], reason=state[1][:MAX_REASON_CHARS]))
 
     def _state(self) -> tuple[RecordingState, str]:
         if self._failure is not None:
             return "failed", self._failure
         if self._overloaded:
             return "failed", "the archive's disk is too slow"
-        if (
-            self._archive is None
-            or self._intake is None
-            or (self._intake.tracks and not self._intake.connected)
-        ):
-            return "starting", ""
-        return "recording", ""
+        ready = self._subscriber is not None and self._subscriber.ready
+        return ("recording", "") if ready else ("starting", "")
 
-    def refuse(self, failure: str) -> None:
-        """The archive could not be opened."""
-        self._failure = failure
-        self._spawn(self._announce())
-
-    def _spawn(self, coroutine: Any) -> None:
-        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(coroutine)
+    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def track_name(feed: str, source: str, kind: str) -> str:
-    """The archive's name of a feed's track; a feed whose name no folder may have is hashed."""
-    name = f"{feed.lower()}-{source}-{kind}"
-    if _TRACK.match(name):
-        return name
-    return f"feed-{hashlib.sha256(feed.encode()).hexdigest()[:16]}-{source}-{kind}"

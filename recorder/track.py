@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from archive.entries import Codec
-from archive.writer import Span
+from archive.specs import Span
 from core.clock import NS_PER_MS, NS_PER_US
 from core.errors import ProtocolError
-from recorder.fmp4 import Sample, TrackFormat
 from recorder.jobs import GapJob, Generation, PieceJob, TrackJob
+from recorder.samples import Sample, TrackFormat
 from recorder.timeline import US_PER_S, Position, Timeline
 from rtp.payload import AccessUnit
 from rtp.payload.opus import duration_samples

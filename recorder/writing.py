@@ -39,6 +39,11 @@ class WritingThread:
     def queued_bytes(self) -> int:
         return self._queued_bytes
 
+    @property
+    def relaxed(self) -> bool:
+        """True while the queue is less than half full."""
+        return self._queued_bytes * 2 < self._max_bytes and self._queued_jobs * 2 < self._max_jobs
+
     def submit(self, cost_bytes: int, job: Callable[[], None]) -> bool:
         """Queue a job that may be dropped; False when the queue is full and it was."""
         with self._lock:

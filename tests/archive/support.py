@@ -12,8 +12,9 @@ from pathlib import Path
 import pyrage
 
 from archive.keys import ArchiveSigner, SessionKey, TrustedSigner, make_session_key
+from archive.specs import GenerationSpec, PieceSpec, Span
 from archive.verify import Report, verify_consultation
-from archive.writer import ArchiveWriter, GenerationSpec, PieceSpec, Span
+from archive.writer import ArchiveWriter
 from core.config import Recipient
 
 EPOCH_US = 1_760_000_000_000_000

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from archive.entries import Codec
-from recorder.fmp4 import MuxError, Sample, TrackFormat, mux_init, mux_piece
+from recorder.fmp4 import MuxError, mux_init, mux_piece
+from recorder.samples import Sample, TrackFormat
 from tests.recorder import support
 
 VIDEO_CODECS: list[Codec] = ["H264", "VP8", "VP9", "AV1"]

@@ -16,8 +16,8 @@ from archive import canonical, layout
 from archive.entries import Codec, Entry, EventsEntry, GapEntry, PieceEntry, parse_entry
 from archive.faults import Verdict
 from archive.opening import open_object, read_contents, unwrap
+from archive.specs import Span
 from archive.store import ManifestFile
-from archive.writer import Span
 from recorder.consultation_archive import MAX_WAITING_EVENTS, RETRY_NS, ConsultationArchive
 from recorder.jobs import EventsJob, GapJob, PieceJob, TrackJob
 from recorder.track import TrackCutter

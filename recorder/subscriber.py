@@ -1,0 +1,187 @@
+"""Keeps one subscribe connection alive: answers offers, replaces connections, knows which tracks are away
+since when.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Final, cast
+
+import structlog
+
+from archive.layout import TRACK_PATTERN
+from core.clock import Clock
+from core.errors import ProtocolError, TeleconsultError
+from core.messages import Answer, CaptureClock, Codec, Model, Offer, Subscribe, TrackInfo
+from recorder.backoff import Backoff
+from recorder.intake import Intake
+from recorder.jobs import TrackJob
+from recorder.received import ReceivedTrack
+from recorder.track import TrackCutter, TrackSource
+from rtp.negotiation import ReceivedMedia
+
+UNKNOWN_FEED: Final = "unknown"
+
+log = structlog.get_logger()
+_TRACK: Final = re.compile(TRACK_PATTERN)
+
+
+class Subscriber:
+    """Lives as long as the archive is open. A new connection takes over when it is there; what was away in
+    between is declared by the track's first frame after it.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        epoch_us: int,
+        resumed: bool,
+        *,
+        say: Callable[[Model], Awaitable[None]],
+        deliver: Callable[[list[TrackJob]], None],
+        changed: Callable[[], None],
+    ) -> None:
+        """`resumed`: the archive goes on after a restart. `changed` is called when `ready` may have
+        changed.
+        """
+        self.infos: dict[str, TrackInfo] = {}
+        """What the room says of its tracks, by id."""
+        self._clock = clock
+        self._epoch_us = epoch_us
+        self._resumed = resumed
+        self._say, self._deliver, self._changed = say, deliver, changed
+        self._intake: Intake | None = None
+        self._retiring: set[Intake] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._backoff = Backoff()
+        self._interrupted: dict[str, tuple[int, str]] = {}
+        self._seen: set[str] = set()
+
+    @property
+    def active(self) -> bool:
+        """True while there is a connection, or one is being made."""
+        return self._intake is not None
+
+    @property
+    def ready(self) -> bool:
+        """True while everything the room shows is received."""
+        return self._intake is not None and (self._intake.connected or not self._intake.tracks)
+
+    async def subscribe(self) -> None:
+        """Ask for a fresh connection."""
+        await self._say(Subscribe())
+
+    async def offered(self, offer: Offer) -> None:
+        """Answer an offer; connect if it is a fresh one."""
+        if offer.fresh or self._intake is None:
+            self.retire("reconnected")
+            self._intake = await self._new_intake()
+        intake = self._intake
+        try:
+            sdp = intake.answer(offer)
+        except ProtocolError as error:
+            log.warning("recorder.offer_unusable", error=str(error))
+            self._lost(intake)
+            return
+        for track in offer.unsupported:
+            log.warning("recorder.track_unsupported", codec=track.codec)
+        await self._say(Answer(revision=offer.revision, sdp=sdp))
+        self._spawn(self._connect(intake))
+
+    def clock_told(self, message: CaptureClock) -> None:
+        """The mapping of one m-line's RTP time to capture time."""
+        if self._intake is not None:
+            self._intake.set_clock(message)
+
+    def retire(self, reason: str) -> None:
+        """Finish what the present connection received; its tracks are away until they are back."""
+        intake, self._intake = self._intake, None
+        if intake is None:
+            return
+        for track in intake.finish():
+            if (end_us := track.cutter.end_us) is not None:
+                self._interrupted.setdefault(track.cutter.source.name, (end_us, reason))
+        self._retiring.add(intake)
+        self._spawn(self._hang_up(intake))
+        self._changed()
+
+    def resubscribe_later(self) -> None:
+        """Ask again after a pause, unless a connection has come meanwhile."""
+
+        async def later() -> None:
+            await asyncio.sleep(self._backoff.next_delay_s())
+            if self._intake is None:
+                await self.subscribe()
+
+        self._spawn(later())
+
+    async def close(self) -> None:
+        """Finish every piece and hang up."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for intake in [*self._retiring, *([self._intake] if self._intake else [])]:
+            await intake.close()
+        self._intake = None
+
+    async def _new_intake(self) -> Intake:
+        intake: Intake | None = None
+
+        def lost(reason: str) -> None:
+            log.warning("recorder.media_lost", reason=reason)
+            if intake is not None:
+                self._lost(intake)
+
+        intake = Intake(self._clock, self._make_track, self._deliver, lost)
+        await intake.gather()
+        return intake
+
+    async def _connect(self, intake: Intake) -> None:
+        try:
+            if await intake.connect():
+                self._backoff.reset()
+                log.info("recorder.media_connected", tracks=len(intake.tracks))
+        except TeleconsultError as error:
+            log.warning("recorder.media_unreachable", error=str(error))
+            self._lost(intake)
+        self._changed()
+
+    def _lost(self, intake: Intake) -> None:
+        if intake is self._intake:
+            self.retire("connection_lost")
+            self.resubscribe_later()
+
+    async def _hang_up(self, intake: Intake) -> None:
+        await intake.close()
+        self._retiring.discard(intake)
+
+    def _make_track(self, media: ReceivedMedia, track_id: str, ssrc: int) -> ReceivedTrack:
+        info = self.infos.get(track_id)
+        feed = info.feed if info is not None else UNKNOWN_FEED
+        source = info.source if info is not None else "device"
+        name = track_name(feed, source, media.kind)
+        reason = "restart" if name in self._seen or self._resumed else "start"
+        self._seen.add(name)
+        cutter = TrackCutter(
+            TrackSource(name, feed, source, track_id, cast(Codec, media.codec), media.clock_rate),
+            self._epoch_us,
+            reason,
+            self._interrupted.pop(name, None),
+        )
+        return ReceivedTrack(media, ssrc, cutter)
+
+    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def track_name(feed: str, source: str, kind: str) -> str:
+    """The archive's name of a feed's track; a feed whose name no folder may have is hashed."""
+    name = f"{feed.lower()}-{source}-{kind}"
+    if _TRACK.match(name):
+        return name
+    return f"feed-{hashlib.sha256(feed.encode()).hexdigest()[:16]}-{source}-{kind}"
