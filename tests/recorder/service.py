@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -34,6 +35,8 @@ from signaling.app import create_app
 from signaling.context import CONTEXT
 from signaling.grants import device_grants
 from signaling.main import serving
+from teleconsult.serve import settings_environment
+from teleconsult.supervisor import own_command
 from tests.archive import support as archives
 from tests.recorder import support
 from tests.sfu.peers import Publisher, track
@@ -147,6 +150,23 @@ class Service:
         stopping = asyncio.Event()
         settings = self.settings.model_copy(update=changes)
         self.recorders.append((stopping, asyncio.create_task(record(settings, stopping, CLOCK))))
+
+    async def start_recorder_process(self) -> asyncio.subprocess.Process:
+        """The recorder as `serve` starts it. It ends with the test."""
+        process = await asyncio.create_subprocess_exec(
+            *own_command("serve", "--role", "recorder"),
+            env={**os.environ, **settings_environment(self.settings)},
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+
+        async def end() -> None:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+
+        self.stack.push_async_callback(end)
+        return process
 
     async def stop_recorder(self) -> None:
         stopping, task = self.recorders.pop()

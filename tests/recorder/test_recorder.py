@@ -218,3 +218,25 @@ async def test_nothing_secret_reaches_the_log(tmp_path: Path, capsys: pytest.Cap
     assert "token." not in printed
     assert "张" not in printed
     assert "AGE-SECRET-KEY" not in printed
+
+
+async def test_after_kill_9_at_most_two_seconds_are_missing_and_it_goes_on(tmp_path: Path) -> None:
+    async with service(tmp_path) as running:
+        await running.publish()
+        process = await running.start_recorder_process()
+        await running.until(lambda: len(running.pieces()) >= 3, "pictures are archived")
+        killed_us = running.database.now_us() - running.consultation.opened_us
+        process.kill()
+        await process.wait()
+        written_us = max(piece.end_us for piece in running.pieces())
+        assert killed_us - written_us <= 2_000_000
+        report = verified(running)
+        assert (report.verdict, report.open) == (Verdict.INTACT, True)
+        running.start_recorder()
+        await running.until(lambda: any(piece.generation == 1 for piece in running.pieces()), "it goes on")
+        (gap,) = gaps(running, "recorder_restarted")
+        assert gap.begin_us >= written_us
+        assert gap.end_us >= killed_us
+        await running.end_consultation()
+        await running.until(lambda: closed(running), "the archive is closed")
+        assert verified(running).verdict is Verdict.INTACT
