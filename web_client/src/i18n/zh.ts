@@ -140,11 +140,11 @@ export const zh: Dictionary = {
   },
 
   talk: {
-    microphoneOn: "麦克风已开",
-    microphoneOff: "麦克风已关",
+    microphoneOn: "麦克风开",
+    microphoneOff: "麦克风关",
     microphoneAsking: "请允许麦克风…",
-    cameraOn: "摄像头已开",
-    cameraOff: "摄像头已关",
+    cameraOn: "摄像头开",
+    cameraOff: "摄像头关",
     cameraAsking: "请允许摄像头…",
     turnMicrophoneOn: "打开麦克风（空格键）",
     turnMicrophoneOff: "关闭麦克风（空格键）",

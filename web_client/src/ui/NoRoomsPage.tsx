@@ -4,7 +4,7 @@ import { PageFrame } from "./PageFrame";
 import { useTitle } from "./hooks";
 
 const COMMANDS: Partial<Record<Me["role"], readonly string[]>> = {
-  auditor: ["teleconsult archive verify PATH", "teleconsult archive export PATH"],
+  auditor: ["teleconsult archive verify PATH", "teleconsult archive export PATH --identity KEY_FILE"],
   admin: ["teleconsult serve --help"],
 };
 
