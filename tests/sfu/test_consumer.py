@@ -233,7 +233,11 @@ def test_a_layer_the_publisher_stopped_is_replaced_by_one_that_lives() -> None:
     view = rig.view()
     view.consumer.want(full, rig.now_ns)
     rig.producer.best = full
-    rig.receive(packet(1, ssrc=SSRC + 1, key=True), layer=full)
+    for number in range(1, 120):
+        rig.wait(20)
+        rig.receive(packet(number, ssrc=SSRC + 1, key=True), layer=full)
+        rig.producer.choose(rig.now_ns)
+    assert full.bitrate_bps > 0
     rig.wait(2_500)
     rig.receive(packet(1, frame=50, key=True), layer=small)
     rig.producer.choose(rig.now_ns)
