@@ -86,6 +86,7 @@ export const en = {
     backToList: "Back to the list",
     signInAgain: "Sign in again",
     tryAgain: "Try again",
+    goOnWithout: "Go on without",
   },
 
   recording: {

@@ -86,6 +86,7 @@ export const zh: Dictionary = {
     backToList: "返回列表",
     signInAgain: "重新登录",
     tryAgain: "重试",
+    goOnWithout: "暂不使用",
   },
 
   recording: {

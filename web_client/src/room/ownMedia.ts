@@ -46,6 +46,11 @@ export class OwnMedia {
     this.set(source, !this.devices.isOn(source));
   }
 
+  /** The person goes on without: the message about a device that failed goes away. */
+  dismiss(source: OwnSource): void {
+    this.events.device(source, { phase: "off" });
+  }
+
   published(message: Published): void {
     void this.publisher.published(message);
   }

@@ -7,10 +7,11 @@ interface Props {
   state: RoomState;
   onHear: () => void;
   onRetry: (source: OwnSource) => void;
+  onDismiss: (source: OwnSource) => void;
 }
 
 /** What needs a person's attention, in a row of its own above the controls: never over a picture. */
-export function Notices({ state, onHear, onRetry }: Props) {
+export function Notices({ state, onHear, onRetry, onDismiss }: Props) {
   const { text } = useText();
   return (
     <div className="notices" role="status">
@@ -28,21 +29,13 @@ export function Notices({ state, onHear, onRetry }: Props) {
           </button>
         </p>
       )}
-      <DeviceNotice source="microphone" state={state} onRetry={onRetry} />
-      <DeviceNotice source="camera" state={state} onRetry={onRetry} />
+      <DeviceNotice source="microphone" state={state} onRetry={onRetry} onDismiss={onDismiss} />
+      <DeviceNotice source="camera" state={state} onRetry={onRetry} onDismiss={onDismiss} />
     </div>
   );
 }
 
-function DeviceNotice({
-  source,
-  state,
-  onRetry,
-}: {
-  source: OwnSource;
-  state: RoomState;
-  onRetry: (source: OwnSource) => void;
-}) {
+function DeviceNotice({ source, state, onRetry, onDismiss }: Omit<Props, "onHear"> & { source: OwnSource }) {
   const { text } = useText();
   const device = state.devices[source];
   if (device.phase !== "failed") return null;
@@ -56,6 +49,15 @@ function DeviceNotice({
         }}
       >
         {text.room.tryAgain}
+      </button>
+      <button
+        type="button"
+        className="quiet"
+        onClick={() => {
+          onDismiss(source);
+        }}
+      >
+        {text.room.goOnWithout}
       </button>
     </p>
   );

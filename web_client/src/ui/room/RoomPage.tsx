@@ -135,6 +135,9 @@ function Room({ client, state, onLeave }: { client: RoomClient; state: RoomState
         onRetry={(source) => {
           client.own.set(source, true);
         }}
+        onDismiss={(source) => {
+          client.own.dismiss(source);
+        }}
       />
       <Controls
         microphone={state.devices.microphone}
