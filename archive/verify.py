@@ -97,10 +97,11 @@ def _run(
     progress: Progress,
     bound_to_name: bool,
 ) -> ArchiveFault | None:
+    marker = store.read_optional(folder / layout.CLOSED)  # before the manifest: a recorder may be closing it
     try:
         try:
             _read_manifest(folder, state, pool, progress, bound_to_name)
-            state.audit.finish(state.rest, store.read_optional(folder / layout.CLOSED))
+            state.audit.finish(state.rest, marker)
             state.audit.check_unentered(existing)
         except ArchiveFault as fault:
             _settle(state, progress, 0)  # an object of an earlier entry may be wrong too

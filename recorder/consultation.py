@@ -13,6 +13,7 @@ from typing import Final
 
 import structlog
 
+from archive import layout
 from archive.keys import ArchiveSigner, RecipientLike, make_session_key
 from archive.verify import consultations_in
 from archive.writer import ArchiveWriter
@@ -55,7 +56,7 @@ class Vault:
     def close_forgotten(self, still_open: set[str]) -> None:
         """Close archives whose consultation ended while no recorder was there. Failures are logged."""
         for folder in consultations_in(self.root):
-            if folder.name in still_open:
+            if folder.name in still_open or (folder / layout.CLOSED).exists():
                 continue
             try:
                 writer = ArchiveWriter.resume(self.root, folder.name, signer=self.signer, clock=self.clock)
