@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -50,12 +51,14 @@ class ShiftedClock(SystemClock):
 
 
 class RoomClient:
-    """A room WebSocket that keeps what it was told."""
+    """A room WebSocket that keeps what it was told. It reads all the time, so that pings are answered."""
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self.socket = socket
         self.seen: list[Any] = []
-        self._read = 0
+        self._next = 0
+        self._news = asyncio.Event()
+        self._reader = asyncio.create_task(self._read())
 
     async def send(self, message: messages.Model) -> None:
         await self.socket.send_str(message.model_dump_json())
@@ -64,37 +67,47 @@ class RoomClient:
         """The next message of that type (and with those values); others before it stay in `seen`."""
         async with asyncio.timeout(WITHIN_S):
             while True:
-                message = await self._receive()
-                if isinstance(message, wanted) and all(getattr(message, k) == v for k, v in fields.items()):
-                    return message
+                while self._next < len(self.seen):
+                    message = self.seen[self._next]
+                    self._next += 1
+                    if isinstance(message, wanted) and all(
+                        getattr(message, k) == v for k, v in fields.items()
+                    ):
+                        return message
+                assert not self._reader.done(), f"connection ended with {self.socket.close_code}"
+                self._news.clear()
+                await self._news.wait()
 
     async def sync(self) -> list[Any]:
-        """Everything the server sent before it answered a ping."""
-        start = len(self.seen)
-        await self.send(messages.Ping(id=len(self.seen) + 1))
-        await self.next(messages.Pong)
-        return self.seen[start:-1]
+        """Everything not yet looked at that the server sent before it answered a ping."""
+        start = self._next
+        number = secrets.randbits(30)
+        await self.send(messages.Ping(id=number))
+        await self.next(messages.Pong, id=number)
+        return self.seen[start : self._next - 1]
 
     async def closed(self) -> int | None:
         """Wait for the server to close; the close code."""
         async with asyncio.timeout(WITHIN_S):
-            while True:
-                raw = await self.socket.receive()
-                if raw.type == aiohttp.WSMsgType.TEXT:
-                    self.seen.append(messages.parse_server_message(raw.data))
-                else:
-                    return self.socket.close_code
+            await asyncio.wait([self._reader])
+        return self.socket.close_code
 
     async def drop(self) -> None:
         """The network is gone: no close frame."""
         self.socket._response.close()  # the public API always says goodbye
 
-    async def _receive(self) -> Any:
-        raw = await self.socket.receive()
-        assert raw.type == aiohttp.WSMsgType.TEXT, f"connection ended with {self.socket.close_code}"
-        message = messages.parse_server_message(raw.data)
-        self.seen.append(message)
-        return message
+    async def close(self) -> None:
+        """Goodbye."""
+        await self.socket.close()
+        await asyncio.wait([self._reader])
+
+    async def _read(self) -> None:
+        try:
+            while (raw := await self.socket.receive()).type == aiohttp.WSMsgType.TEXT:
+                self.seen.append(messages.parse_server_message(raw.data))
+                self._news.set()
+        finally:
+            self._news.set()
 
 
 @dataclass
@@ -150,7 +163,7 @@ class World:
         protocols = ["teleconsult.v1"] + ([f"token.{token}"] if token else [])
         socket = await self.session.ws_connect("/ws", params={"room": "demo"}, protocols=protocols)
         client = RoomClient(socket)
-        self.stack.push_async_callback(socket.close)
+        self.stack.push_async_callback(client.close)
         await client.send(hello or messages.Hello())
         return client
 

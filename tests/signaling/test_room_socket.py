@@ -29,7 +29,7 @@ async def test_members_see_each_other_come_and_go(world: World) -> None:
     assert {p.name for p in welcome2.participants} == {"u_1", "u_2"}
     joined = await first.next(messages.ParticipantJoined)
     assert joined.participant == welcome2.participant
-    await second.socket.close()
+    await second.close()
     left = await first.next(messages.ParticipantLeft)
     assert (left.participant_id, left.reason) == (welcome2.participant.participant_id, "left")
 
@@ -434,7 +434,7 @@ async def test_nothing_is_done_before_hello(world: World) -> None:
     await client.send(messages.Subscribe())
     error = await client.next(messages.Error)
     assert (error.code, error.about) == ("hello_first", "subscribe")
-    await socket.close()
+    await client.close()
 
 
 async def test_a_flood_ends_the_connection_and_others_do_not_notice(world: World) -> None:

@@ -68,7 +68,7 @@ async def test_a_device_in_the_room_carries_its_feeds_and_leaves_them_to_a_stand
     changed = next(m for m in member.seen if isinstance(m, messages.TrackChanged))
     assert changed.track.participant_id == welcome.participant.participant_id
     assert {p.role for p in welcome.participants} == {"site", "device"}
-    await device.socket.close()
+    await device.close()
     changed = await member.next(messages.TrackChanged)
     assert changed.track.participant_id == stand_in.participant_id
 
