@@ -121,14 +121,15 @@ class Layer:
         """
         stream = self.stream
         assert stream is not None
-        if not packet.payload:
-            return self._receive_padding(stream, packet, now_ns)
         media = stream.receive(packet, now_ns)
         self.last_packet_ns = now_ns
         if media is None:
             return False
         if media is not packet:
             self._measure_rtt(media.sequence_number, now_ns)
+        if not media.payload:
+            self._skip(stream.ssrc, media.sequence_number)
+            return False
         if self._capture_id is not None and media.extension_profile is not None:
             self._add_clock_offset(media)
         self._remember(media, now_ns)
@@ -146,14 +147,10 @@ class Layer:
             self.pending_key = len(self.pending)
         self.pending.append(packet)
 
-    def _receive_padding(self, stream: ReceiveStream, packet: RtpPacket, now_ns: int) -> bool:
-        """A probe: it used up a number, which viewers must not take for a loss."""
-        duplicates = stream.duplicates
-        stream.receive(packet, now_ns)
-        if packet.payload_type == self.media.payload_type and stream.duplicates == duplicates:
-            for consumer in self.consumers:
-                consumer.rewriter.skip(stream.ssrc, packet.sequence_number)
-        return False
+    def _skip(self, source: int, sequence_number: int) -> None:
+        """A probe used up a number, which viewers must not take for a loss."""
+        for consumer in self.consumers:
+            consumer.rewriter.skip(source, sequence_number)
 
     def _descriptor(self, packet: RtpPacket) -> bytes | None:
         if self._descriptor_id is None or packet.extension_profile is None:

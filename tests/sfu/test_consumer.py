@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.clock import ntp_to_unix_ns
+from core.errors import ProtocolError
 from rtp.extensions import (
     ABS_CAPTURE_TIME,
     AbsoluteCaptureTime,
@@ -359,3 +360,41 @@ def test_capture_time_is_left_out_for_a_subscriber_that_did_not_negotiate_it() -
     rig.receive(packet(1, key=True, extension_profile=profile, extension=block))
     assert ABS_CAPTURE_TIME in IDS.values()
     assert view.packets[0].extension_profile is None
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([0xBEDE, 0x1000, 0x100F, 0x1234, None]),
+            st.integers(0, 12).flatmap(lambda words: st.binary(min_size=4 * words, max_size=4 * words)),
+            st.lists(st.integers(0, 0xFFFFFFFF), max_size=3),
+            st.binary(max_size=40),
+            st.sampled_from([96, 97, 5]),
+        ),
+        max_size=12,
+    )
+)
+def test_no_packet_a_publisher_can_send_troubles_a_viewer(
+    hostile: list[tuple[int | None, bytes, list[int], bytes, int]],
+) -> None:
+    rig = Rig()
+    view = rig.view()
+    rig.receive(packet(1, key=True))
+    for number, (profile, block, csrcs, payload, payload_type) in enumerate(hostile, 2):
+        made = packet(
+            number,
+            extension_profile=profile,
+            extension=b"" if profile is None else block,
+            csrcs=tuple(csrcs),
+            payload=payload,
+            payload_type=payload_type,
+        )
+        try:  # as the session does before anything else
+            parse_extensions(made.extension_profile, made.extension)
+            rig.receive(made)
+        except ProtocolError:
+            continue
+    assert view.errors == []
+    assert len(set(view.numbers)) == len(view.numbers)
+    assert all(view.payloads)
