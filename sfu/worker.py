@@ -49,6 +49,7 @@ class Worker:
         self._sessions: dict[str, PeerSession] = {}
         self._publishers: dict[str, PublishSession] = {}
         self._tracks: dict[str, Producer] = {}
+        self._timer: asyncio.TimerHandle | None = None
         endpoint.on_batch_end = self.batch_ended
 
     # the internal API
@@ -168,13 +169,16 @@ class Worker:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Tick until `stopping` is set."""
-        stop = asyncio.ensure_future(stopping.wait())
+        self._schedule()
         try:
-            while not stop.done():
-                self.tick(self.clock.monotonic_ns())
-                await asyncio.wait([stop], timeout=TICK_S)
+            await stopping.wait()
         finally:
-            stop.cancel()
+            if self._timer is not None:
+                self._timer.cancel()
+
+    def _schedule(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(TICK_S, self._schedule)
+        self.tick(self.clock.monotonic_ns())
 
     def tick(self, now_ns: int) -> None:
         """Every 20 ms: what is due by time."""
