@@ -9,6 +9,7 @@ from typing import Final
 import typer
 
 from core.errors import TeleconsultError
+from teleconsult.supervisor import die_with_parent
 
 EXIT_FAILED: Final = 1
 GROUPS: Final = {
@@ -17,6 +18,7 @@ GROUPS: Final = {
     "bench": ("teleconsult.bench", "Measurements, as tables and JSON."),
 }
 COMMANDS: Final = {"serve": "teleconsult.serve", "demo": "teleconsult.demo"}
+HIDDEN: Final = {"spare": "teleconsult.spare"}
 
 
 def build_app(wanted: str | None) -> typer.Typer:
@@ -32,21 +34,27 @@ def build_app(wanted: str | None) -> typer.Typer:
     def _root() -> None:
         """Remote consultation: live pictures, voice, and an archive that can be proven."""
 
-    everything = wanted not in {*GROUPS, *COMMANDS}
-    for name, module in COMMANDS.items():
-        if everything or name == wanted:
-            app.command(name)(importlib.import_module(module).command)
+    everything = wanted not in {*GROUPS, *COMMANDS, *HIDDEN}
+    for name, module in {**COMMANDS, **HIDDEN}.items():
+        if name == wanted or (everything and name not in HIDDEN):
+            app.command(name, hidden=name in HIDDEN)(importlib.import_module(module).command)
     for name, (module, summary) in GROUPS.items():
         if everything or name == wanted:
             app.add_typer(importlib.import_module(module).app, name=name, help=summary)
     return app
 
 
-def main() -> None:
-    """Entry point. An error of ours is one line on stderr; anything else is a bug and shows its traceback."""
-    wanted = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), None)
+def run(arguments: list[str]) -> None:
+    """Run one command line. An error of ours is one line on stderr; anything else is a bug with its trace."""
+    wanted = next((argument for argument in arguments if not argument.startswith("-")), None)
     try:
-        build_app(wanted)(prog_name="teleconsult")
+        build_app(wanted)(args=arguments, prog_name="teleconsult")
     except TeleconsultError as error:
         sys.stderr.write(f"teleconsult: {error}\n")
         raise SystemExit(EXIT_FAILED) from None
+
+
+def main() -> None:
+    """Entry point."""
+    die_with_parent()
+    run(sys.argv[1:])

@@ -164,7 +164,7 @@ async def run_demo(settings: Settings) -> None:
     ready_file.unlink(missing_ok=True)
     with console.status("Preparing keys and people …") as status:
         prepared = await prepare(settings)
-        supervisor = Supervisor(roles(prepared))
+        supervisor = Supervisor(roles(prepared), own_command("spare"))
         ended = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -16,7 +16,7 @@ import typer
 
 from core.config import Settings, load_settings
 from core.errors import ConfigError
-from teleconsult.supervisor import Role, Supervisor, die_with_parent, own_command
+from teleconsult.supervisor import Role, Supervisor, own_command
 
 log = structlog.get_logger("serve")
 
@@ -53,6 +53,7 @@ def service_roles(settings: Settings) -> list[Role]:
             f"sfu-{number}",
             own_command("serve", "--role", "sfu", "--worker-id", f"sfu-{number}", "--api", api),
             environment | {"TELECONSULT_UDP_PORT": str(settings.udp_port + number - 1)},
+            spare=True,
         )
         for number, api in zip(numbers, apis, strict=True)
     ]
@@ -61,7 +62,7 @@ def service_roles(settings: Settings) -> list[Role]:
         Role("signaling", own_command("serve", "--role", "signaling", *worker_arguments), environment)
     )
     if settings.recipients:
-        roles.append(Role("recorder", own_command("serve", "--role", "recorder"), environment))
+        roles.append(Role("recorder", own_command("serve", "--role", "recorder"), environment, spare=True))
     else:
         log.warning("recording_off", reason="no recipients configured: nobody could open an archive")
     return roles
@@ -69,7 +70,7 @@ def service_roles(settings: Settings) -> list[Role]:
 
 async def run_service(settings: Settings) -> None:
     """Run everything until SIGTERM or SIGINT."""
-    supervisor = Supervisor(service_roles(settings))
+    supervisor = Supervisor(service_roles(settings), own_command("spare"))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, supervisor.stop)
@@ -112,7 +113,6 @@ def command(
     worker: Annotated[list[str] | None, typer.Option(help="With --role signaling: a worker's API.")] = None,
 ) -> None:
     """Run the service: signaling, media workers and recorder, or one of them with --role."""
-    die_with_parent()
     settings = load_settings(
         config,
         data_dir=data_dir, host=host, port=port, udp_host=udp_host, udp_port=udp_port, announce=announce,

@@ -2,12 +2,16 @@
 
 A child that lived for a while is restarted at once: pictures come back only when its process does. One that
 keeps dying is restarted with a growing pause, so that a broken configuration does not burn the machine.
+
+Importing takes a Python process seconds, far too long to look at a frozen picture. So one spare process waits
+with everything imported (`teleconsult.spare`); it takes over the role that died, and a new spare is made.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import sys
@@ -24,15 +28,18 @@ HEALTHY_AFTER_S: Final = 10.0
 PAUSE_FIRST_S: Final = 0.2
 PAUSE_MAX_S: Final = 10.0
 STOP_GRACE_S: Final = 8.0
+SPARE_AFTER_S: Final = 4.0
+"""A new spare is imported when those it could disturb have started."""
 
 
 @dataclass(frozen=True)
 class Role:
-    """One child process: what `ps` shows and what it gets."""
+    """One child process: what `ps` shows and what it gets. `spare`: the waiting spare can take it over."""
 
     name: str
     command: tuple[str, ...]
     environment: Mapping[str, str]
+    spare: bool = False
 
 
 def own_command(*arguments: str) -> tuple[str, ...]:
@@ -59,8 +66,10 @@ class Backoff:
 class Supervisor:
     """Runs until cancelled or `stop()`; then ends its children in reverse order, politely first."""
 
-    def __init__(self, roles: Sequence[Role]) -> None:
+    def __init__(self, roles: Sequence[Role], spare_command: tuple[str, ...] | None = None) -> None:
         self._roles = roles
+        self._spare_command = spare_command
+        self._spare: asyncio.subprocess.Process | None = None
         self._running: dict[str, asyncio.subprocess.Process] = {}
         self._stopping = asyncio.Event()
         self.restarts: dict[str, int] = {role.name: 0 for role in roles}
@@ -70,6 +79,10 @@ class Supervisor:
         process = self._running.get(name)
         return process.pid if process else None
 
+    def spare_pid(self) -> int | None:
+        """Process id of the waiting spare."""
+        return self._spare.pid if self._spare else None
+
     def stop(self) -> None:
         """Ask for an orderly end; `run` returns when every child is gone."""
         self._stopping.set()
@@ -77,6 +90,8 @@ class Supervisor:
     async def run(self) -> None:
         """Keep every role running until `stop()`."""
         watchers = [asyncio.create_task(self._keep(role), name=role.name) for role in self._roles]
+        if self._spare_command is not None:
+            watchers.append(asyncio.create_task(self._keep_spare(self._spare_command), name="spare"))
         stopping = asyncio.create_task(self._stopping.wait())
         try:
             await asyncio.wait([stopping, *watchers], return_when=asyncio.FIRST_COMPLETED)
@@ -106,21 +121,49 @@ class Supervisor:
             await asyncio.sleep(pause_s)
 
     async def _start(self, role: Role) -> asyncio.subprocess.Process:
-        process = await asyncio.create_subprocess_exec(
-            *role.command,
-            stdin=asyncio.subprocess.DEVNULL,
-            env={**os.environ, **role.environment, "TELECONSULT_PARENT": str(os.getpid())},
-            start_new_session=True,  # Ctrl-C reaches only us: the order of ending is ours to choose
-        )
+        process = self._take_over(role) if role.spare else None
+        if process is None:
+            process = await _spawn(role.command, role.environment, asyncio.subprocess.DEVNULL)
         self._running[role.name] = process
         log.info("role_started", role=role.name, pid=process.pid)
         return process
 
+    def _take_over(self, role: Role) -> asyncio.subprocess.Process | None:
+        """Make the spare that role's process; None when there is none."""
+        process, self._spare = self._spare, None
+        if process is None or process.returncode is not None or process.stdin is None:
+            return None
+        arguments = role.command[role.command.index("teleconsult") + 1 :]
+        orders = {"arguments": arguments, "environment": dict(role.environment)}
+        process.stdin.write(json.dumps(orders).encode() + b"\n")
+        process.stdin.close()
+        return process
+
+    async def _keep_spare(self, command: tuple[str, ...]) -> None:
+        """Have a spare ready, again and again. One that dies while waiting is replaced in the same way."""
+        while True:
+            await asyncio.sleep(SPARE_AFTER_S)
+            if self._spare is None or self._spare.returncode is not None:
+                self._spare = await _spawn(command, {}, asyncio.subprocess.PIPE)
+
     async def _end_all(self) -> None:
+        if self._spare is not None:
+            await _end(self._spare)
         for role in reversed(self._roles):
             process = self._running.pop(role.name, None)
             if process is not None:
                 await _end(process)
+
+
+async def _spawn(
+    command: Sequence[str], environment: Mapping[str, str], stdin: int
+) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        *command,
+        stdin=stdin,
+        env={**os.environ, **environment, "TELECONSULT_PARENT": str(os.getpid())},
+        start_new_session=True,  # Ctrl-C reaches only us: the order of ending is ours to choose
+    )
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,7 +12,7 @@ from playwright.sync_api import BrowserContext
 
 from tests.e2e.test_consultation import FEEDS, frame_rates, specialist
 from tests.support.browser import stats
-from tests.support.demo import Demo
+from tests.support.demo import Demo, free_udp_port
 from tests.support.link import Impairment
 from tests.support.proxy_thread import ProxyThread
 
@@ -24,19 +23,13 @@ FRAMES_PER_S = 25
 LONGEST_GAP_MS = 500
 
 
-def free_udp_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture(scope="module")
 def lossy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Demo, ProxyThread]]:
     """Everyone, the capture box and the recorder too, reaches the media server through the proxy."""
     port = free_udp_port()
     with ProxyThread(("127.0.0.1", port), seed=5) as proxy:
         announce = f"{proxy.address[0]}:{proxy.address[1]}"
-        demo = Demo.start(tmp_path_factory.mktemp("lossy"), "--udp-port", str(port), "--announce", announce)
+        demo = Demo.start(tmp_path_factory.mktemp("lossy"), "--announce", announce, udp_port=port)
         try:
             yield demo, proxy
         finally:

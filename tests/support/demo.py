@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -16,25 +17,38 @@ READY_WITHIN_S = 90.0
 GONE_WITHIN_S = 30.0
 
 
+def free_udp_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def command_line(process: Path) -> list[str]:
+    """Arguments as `ps` shows them; a process that took a role over has them in one string."""
+    return (process / "cmdline").read_bytes().decode().replace(" ", "\0").split("\0")
+
+
 @dataclass
 class Demo:
     """A running demo. `info` is its `demo.json`."""
 
     data_dir: Path
     process: subprocess.Popen[bytes]
+    udp_port: int
     info: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def start(cls, data_dir: Path, *arguments: str) -> Self:
+    def start(cls, data_dir: Path, *arguments: str, udp_port: int | None = None) -> Self:
         """Start it and wait until it says that it is ready."""
+        udp_port = udp_port or free_udp_port()
         data_dir.mkdir(parents=True, exist_ok=True)
         with (data_dir / "output.log").open("wb") as output:
             process = subprocess.Popen(
                 [sys.executable, "-m", "teleconsult", "demo", "--data-dir", str(data_dir),
-                 "--port", "0", *(arguments or ("--udp-port", "0"))],
+                 "--port", "0", "--udp-port", str(udp_port), *arguments],
                 stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
             )  # fmt: skip
-        demo = cls(data_dir, process)
+        demo = cls(data_dir, process, udp_port)
         try:
             demo._wait_until_ready()
         except BaseException:
@@ -57,18 +71,10 @@ class Demo:
         return found
 
     @property
-    def udp_port(self) -> int:
-        """The port media is sent to."""
-        (pid,) = self.pids("sfu")
-        environment = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-        (port,) = [item for item in environment if item.startswith(b"TELECONSULT_UDP_PORT=")]
-        return int(port.partition(b"=")[2])
-
-    @property
     def worker_socket(self) -> Path:
         """The media worker's internal API."""
         (pid,) = self.pids("sfu")
-        arguments = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
+        arguments = command_line(Path(f"/proc/{pid}"))
         return Path(arguments[arguments.index("--api") + 1].removeprefix("unix:"))
 
     def user(self, name: str) -> tuple[str, str]:
@@ -82,11 +88,11 @@ class Demo:
             if not entry.name.isdigit():
                 continue
             try:
-                arguments = (entry / "cmdline").read_bytes().split(b"\0")
+                arguments = command_line(entry)
                 parent = int((entry / "stat").read_text().rsplit(") ", 1)[1].split()[1])
             except (FileNotFoundError, ProcessLookupError):
                 continue
-            if parent == self.process.pid and role.encode() in arguments:
+            if parent == self.process.pid and role in arguments:
                 found.append(int(entry.name))
         return found
 

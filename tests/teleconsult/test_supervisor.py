@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -12,6 +13,9 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import TypeVar
 
+import pytest
+
+import teleconsult.supervisor as supervisor_module
 from teleconsult.supervisor import PAUSE_MAX_S, Backoff, Role, Supervisor
 
 FOREVER = "import signal; signal.pause()"
@@ -27,8 +31,8 @@ async def until(look: Callable[[], T]) -> T:
 
 
 @contextlib.asynccontextmanager
-async def running(*roles: Role) -> AsyncIterator[Supervisor]:
-    supervisor = Supervisor(roles)
+async def running(*roles: Role, spare: tuple[str, ...] | None = None) -> AsyncIterator[Supervisor]:
+    supervisor = Supervisor(roles, spare)
     task = asyncio.create_task(supervisor.run())
     try:
         yield supervisor
@@ -104,3 +108,46 @@ def test_children_end_when_the_supervisor_is_killed(tmp_path: Path) -> None:
 
 def _is_zombie(pid: int) -> bool:
     return Path(f"/proc/{pid}/stat").read_text().split(") ")[1].startswith("Z")
+
+
+async def test_the_spare_takes_over_the_role_that_died_and_shows_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor_module, "SPARE_AFTER_S", 0.05)
+    orders = tmp_path / "orders"
+    waiting = (sys.executable, "-c", f"import pathlib, sys; line = sys.stdin.readline(); "
+               f"pathlib.Path({str(orders)!r}).write_text(line); {FOREVER}")  # fmt: skip
+    role = Role("a", (sys.executable, "-c", FOREVER, "teleconsult", "serve"), {"PLACE": "x"}, spare=True)
+    async with running(role, spare=waiting) as supervisor:
+        first = await until(lambda: supervisor.pid("a"))
+        spare = await until(supervisor.spare_pid)
+        os.kill(first, signal.SIGKILL)
+        await until(lambda: supervisor.pid("a") == spare)
+        told = json.loads(await until(lambda: orders.exists() and orders.read_text()))
+        assert told == {"arguments": ["serve"], "environment": {"PLACE": "x"}}
+        await until(lambda: supervisor.spare_pid() not in {None, spare})
+        left = supervisor.spare_pid()
+    assert not alive(spare)
+    assert left is not None
+    assert not alive(left)
+
+
+async def test_a_spare_that_died_while_waiting_is_not_given_a_role(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor_module, "SPARE_AFTER_S", 0.05)
+    role = Role("a", (sys.executable, "-c", FOREVER, "teleconsult"), {}, spare=True)
+    async with running(role, spare=(sys.executable, "-c", "")) as supervisor:
+        first = await until(lambda: supervisor.pid("a"))
+        os.kill(first, signal.SIGKILL)
+        second = await until(lambda: supervisor.restarts["a"] and supervisor.pid("a"))
+        assert second != first
+
+
+def test_the_spare_becomes_what_it_is_told_to_be() -> None:
+    orders = json.dumps(
+        {"arguments": ["serve", "--role", "nonsense"], "environment": {"TELECONSULT_PORT": "1"}}
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "teleconsult", "spare"], input=orders + "\n", text=True, capture_output=True
+    )
+    assert done.returncode == 1
+    assert done.stderr.endswith("--role nonsense: allowed: signaling, sfu, recorder\n")
