@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import islice
+from itertools import count, islice, repeat
 from typing import Final, NamedTuple
 
 from rtp.rtcp import TransportFeedback
@@ -155,8 +155,7 @@ class SendLog:
         log, unwrapper = self._log, self._unwrapper
         first = unwrapper.unwrap(first_number)
         unwrapper.highest = max(first + len(sizes_bytes) - 1, unwrapper.highest or 0)
-        for number, size_bytes in enumerate(sizes_bytes, first):
-            log[number] = (size_bytes, now_ns)
+        log.update(zip(count(first), zip(sizes_bytes, repeat(now_ns), strict=False), strict=False))
         self.in_flight_bytes += sum(sizes_bytes)
         if len(log) > MAX_LOGGED:
             for oldest in list(islice(log, len(log) - MAX_LOGGED + MAX_LOGGED // 8)):

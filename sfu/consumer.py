@@ -145,6 +145,11 @@ class Consumer:
             prepared = prepared_batch(prepared.items[batch.key :])
         self._seal(prepared, batch.in_order, sealer, now_ns)
 
+    @property
+    def is_catching_up(self) -> bool:
+        """True while it sends the cached group and must be ticked."""
+        return self._group is not None
+
     def catch_up(self, now_ns: int) -> None:
         """Send the next part of the cached group; to be called at each tick, between batches."""
         group, sealer, layer = self._group, self.link.sealer, self.active

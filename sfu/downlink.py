@@ -65,8 +65,7 @@ class Downlink:
 
     def on_feedback(self, feedback: TransportFeedback) -> None:
         """Transport-wide feedback: what arrived and what did not. An estimator will read the same."""
-        for result in self.log.on_feedback(feedback):
-            if result.arrival_ns is None:
-                self.counters.reported_lost += 1
-            else:
-                self.counters.acknowledged += 1
+        arrivals = [result.arrival_ns for result in self.log.on_feedback(feedback)]
+        lost = arrivals.count(None)
+        self.counters.reported_lost += lost
+        self.counters.acknowledged += len(arrivals) - lost

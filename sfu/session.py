@@ -57,6 +57,8 @@ class PeerSession:
         self.log = _log.bind(transport=request.transport_id)
         self.transport = host.endpoint.create_transport(request.transport_id, self)
         self.announced: TransportState = "connecting"
+        self.tick_due_ns = 0
+        """Ticks before this are left out."""
         self._remote: RemoteTransport | None = None
         self._session_id = secrets.randbits(62)
 
@@ -75,7 +77,7 @@ class PeerSession:
         """Let go of producers or consumers."""
 
     def on_tick(self, now_ns: int) -> None:
-        """Every 20 ms."""
+        """Every 20 ms, but not before `tick_due_ns`."""
 
     def stats(self) -> dict[str, Any]:
         """JSON-ready numbers."""

@@ -196,6 +196,7 @@ class SubscribeSession(PeerSession):
                 self._timers[consumer] = _Timers(report_due_ns=now_ns + FIRST_REPORT_NS)
                 consumer.start(now_ns)
                 consumer.catch_up(now_ns)
+        self.tick_due_ns = 0
         self.flush()
 
     def flush(self) -> None:
@@ -245,7 +246,8 @@ class SubscribeSession(PeerSession):
     # time
 
     def on_tick(self, now_ns: int) -> None:
-        for consumer in self._consumers.values():
+        catching_up = [consumer for consumer in self._consumers.values() if consumer.is_catching_up]
+        for consumer in catching_up:
             consumer.catch_up(now_ns)
         self.flush()
         if now_ns >= self._slow_tick_ns:
@@ -253,6 +255,7 @@ class SubscribeSession(PeerSession):
             for consumer, timers in self._timers.items():
                 self._report(consumer, timers, now_ns)
                 self._tell_clock(consumer, timers, now_ns)
+        self.tick_due_ns = 0 if catching_up else self._slow_tick_ns
 
     def _report(self, consumer: Consumer, timers: _Timers, now_ns: int) -> None:
         if now_ns < timers.report_due_ns:

@@ -183,7 +183,8 @@ class Worker:
     def tick(self, now_ns: int) -> None:
         """Every 20 ms: what is due by time."""
         for session in list(self._sessions.values()):
-            session.tick(now_ns)
+            if session.tick_due_ns <= now_ns:
+                session.tick(now_ns)
 
     def close_all(self, reason: str) -> None:
         """Say goodbye to every peer."""
