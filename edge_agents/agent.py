@@ -15,6 +15,7 @@ import uvloop
 from core.clock import Clock, SystemClock
 from edge_agents.config import EdgeConfig, FeedConfig
 from edge_agents.feed import Feed
+from edge_agents.publication import Publication
 from edge_agents.room import RoomPresence
 
 log = structlog.get_logger()
@@ -57,20 +58,35 @@ class Agent:
     def __init__(self, config: EdgeConfig, session: aiohttp.ClientSession, clock: Clock) -> None:
         self._config, self._session, self._clock = config, session, clock
         self._feeds: dict[str, Feed] = {}
+        self._published: dict[str, Publication] = {}
+        """By feed: what the next welcome must know of."""
 
     async def run(self) -> None:
         config = self._config
-        presence = RoomPresence(
-            self._session, config.base_url, config.room, config.read_token, self._media_reset
-        )
+        presence = RoomPresence(self._session, config.base_url, config.room, config.read_token, self)
         async with asyncio.TaskGroup() as group:
             group.create_task(presence.run())
             for feed in config.feeds:
                 group.create_task(self._keep_feeding(feed))
 
-    def _media_reset(self) -> None:
+    # FeedsOwner
+
+    def media_reset(self) -> None:
         for feed in self._feeds.values():
             feed.publisher.republish()
+
+    def greeting(self) -> None:
+        publications = {name: feed.publisher.publication for name, feed in self._feeds.items()}
+        self._published = {name: held for name, held in publications.items() if held is not None}
+
+    def welcomed(self, feeds: frozenset[str]) -> None:
+        """A restarted server knows nothing of a feed whose packets still reach a media worker somewhere."""
+        for name, publication in self._published.items():
+            publisher = self._feeds[name].publisher
+            if name not in feeds and publisher.publication is publication:
+                log.warning("feed_unknown_to_room", feed=name)
+                publisher.republish()
+        self._published = {}
 
     async def _keep_feeding(self, config: FeedConfig) -> None:
         """A feed that fails in a way it cannot handle itself is started anew; the others do not notice."""

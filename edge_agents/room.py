@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 import aiohttp
 import structlog
@@ -34,8 +34,21 @@ CONNECT_TIMEOUT_S: Final = 5.0
 MAX_MESSAGE_BYTES: Final = 1 << 20
 
 
+class FeedsOwner(Protocol):
+    """Whoever publishes the box's feeds."""
+
+    def media_reset(self) -> None:
+        """The server lost our media."""
+
+    def greeting(self) -> None:
+        """We are about to say hello: what is published by now must be among the welcome's feeds."""
+
+    def welcomed(self, feeds: frozenset[str]) -> None:
+        """The feeds of ours that the room shows."""
+
+
 class RoomPresence:
-    """Keeps the box in the room until cancelled. `media_reset` is called when the server lost our media."""
+    """Keeps the box in the room until cancelled, and tells `owner` what the server says of its media."""
 
     def __init__(
         self,
@@ -43,9 +56,9 @@ class RoomPresence:
         base_url: str,
         room: str,
         token: Callable[[], str],
-        media_reset: Callable[[], None],
+        owner: FeedsOwner,
     ) -> None:
-        self._session, self._token, self._media_reset = session, token, media_reset
+        self._session, self._token, self._owner = session, token, owner
         self._url = (URL(base_url) / "ws").with_query(room=room)
         self._resume_token: str | None = None
         self._log = log.bind(room=room)
@@ -70,6 +83,7 @@ class RoomPresence:
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
             socket = await self._session.ws_connect(self._url, max_msg_size=MAX_MESSAGE_BYTES)
         async with socket:
+            self._owner.greeting()
             await _say(socket, Hello(token=self._token(), resume_token=self._resume_token))
             pings = asyncio.create_task(_keep_pinging(socket))
             try:
@@ -97,9 +111,10 @@ class RoomPresence:
                 backoff.reset()
                 self.joined.set()
                 self._log.info("room_joined", participant=message.participant.participant_id)
+                self._owner.welcomed(frozenset(track.feed for track in message.tracks))
             case MediaReset():
                 self._log.warning("media_reset", reason=message.reason)
-                self._media_reset()
+                self._owner.media_reset()
             case ConsultationEnded():
                 self._log.info("consultation_ended")
             case Error():

@@ -50,7 +50,6 @@ class WorkerPool:
         self._wait_s = wait_s
         self._changed = asyncio.Event()
         self._transports: dict[str, WorkerClient] = {}
-        self._orphans: dict[str, tuple[str | None, frozenset[str]]] = {}
         self._group: asyncio.TaskGroup | None = None
         self.listener: PoolListener | None = None
 
@@ -98,23 +97,22 @@ class WorkerPool:
 
     def worker_connected(self, worker: WorkerClient) -> None:
         self._changed.set()
-        boot_id, orphans = self._orphans.pop(worker.address, (None, frozenset()))
-        if self._group is None:
-            return
-        if boot_id == worker.boot_id:
-            self._group.create_task(_delete_all(worker, orphans))
-        known = frozenset(name for name, holder in self._transports.items() if holder is worker)
-        if known:
+        if self._group is not None:
+            known = frozenset(name for name, holder in self._transports.items() if holder is worker)
             self._group.create_task(self._reconcile(worker, known))
 
     async def _reconcile(self, worker: WorkerClient, known: frozenset[str]) -> None:
-        """After a broken event connection: transports that ended meanwhile were never reported.
+        """Worker and pool may disagree after any time without an event connection.
 
-        Asked twice, because one that is just being made is not listed yet.
+        A worker belongs to one signaling process. What it holds that we do not know was made by a predecessor
+        of ours, or was given up while the worker was out of reach: it ends now, so that its peers notice and
+        come back, and nothing is sent twice. What we know and it does not hold ended unreported.
         """
         try:
-            missing = known - await worker.transport_ids()
-            if missing:
+            held = await worker.transport_ids()
+            await self._end_strangers(worker, held)
+            missing = known - held
+            if missing:  # asked twice: one that is just being made is not listed yet
                 await asyncio.sleep(RECONCILE_AGAIN_S)
                 missing -= await worker.transport_ids()
         except (TeleconsultError, ValueError, KeyError, TypeError):
@@ -124,6 +122,14 @@ class WorkerPool:
             if self.listener is not None and self._transports.get(transport_id) is worker:
                 self.listener.transport_gone(transport_id, "gone_unnoticed")
 
+    async def _end_strangers(self, worker: WorkerClient, held: frozenset[str]) -> None:
+        """Ours are remembered before they are made, so none of them can be taken for a stranger."""
+        strangers = [name for name in held if self._transports.get(name) is not worker]
+        if strangers:
+            log.info("worker.strangers_ended", worker=worker.worker_id, count=len(strangers))
+        for transport_id in strangers:
+            await worker.delete(transport_id)
+
     def worker_event(self, worker: WorkerClient, event: Any) -> None:
         if self.listener is not None:
             self.listener.transport_event(event)
@@ -132,12 +138,5 @@ class WorkerPool:
         lost = frozenset(name for name, holder in self._transports.items() if holder is worker)
         for transport_id in lost:
             del self._transports[transport_id]
-        self._orphans[worker.address] = (worker.boot_id, lost)
         if self.listener is not None:
             self.listener.transports_lost(lost)
-
-
-async def _delete_all(worker: WorkerClient, transport_ids: frozenset[str]) -> None:
-    """A worker that was only out of reach still holds what its clients were told is gone."""
-    for transport_id in transport_ids:
-        await worker.delete(transport_id)

@@ -75,7 +75,7 @@ async def wait_for_room(
     watcher = RoomWatcher()
     try:
         async with asyncio.timeout(deadline_s), aiohttp.ClientSession(base_url) as session:
-            token = await _room_token(session, room, credentials)
+            token = await room_token(session, room, credentials)
             async with session.ws_connect(
                 "/ws", params={"room": room}, protocols=("teleconsult.v1", f"token.{token}")
             ) as socket:
@@ -92,7 +92,8 @@ def _describe(watcher: RoomWatcher, feeds: set[str]) -> str:
     return f"feeds still missing: {missing}; recording: {watcher.recording}"
 
 
-async def _room_token(session: aiohttp.ClientSession, room: str, credentials: dict[str, str]) -> str:
+async def room_token(session: aiohttp.ClientSession, room: str, credentials: dict[str, str]) -> str:
+    """Sign in and ask for a token of `room`. Raises `aiohttp.ClientResponseError`."""
     async with session.post("/api/v1/auth/login", json=credentials) as response:
         response.raise_for_status()
         access = (await response.json())["access_token"]

@@ -272,3 +272,33 @@ async def test_the_seat_in_the_room_is_taken_again_with_the_resume_token(tmp_pat
         assert server.hellos[1].resume_token == "resume-1"
         stop.set()
         await running
+
+
+async def test_a_room_that_does_not_know_our_feed_any_more_gets_it_anew(tmp_path: Path) -> None:
+    async with WhipServer.open() as server:
+        stop = asyncio.Event()
+        running = asyncio.create_task(agent.run_until(config_for(server, tmp_path), stop, SystemClock()))
+        await server.until_units(0, 5)
+        await server.until(lambda: len(server.hellos) == 1)
+        server.forget_everything()
+        await server.sockets[0].close()
+        second = await server.until_units(1, 5)
+        assert second.video.units[0].keyframe
+        await server.until(lambda: len(server.hellos) == 2)
+        stop.set()
+        await running
+
+
+async def test_a_room_that_knows_our_feed_still_does_not_get_it_twice(tmp_path: Path) -> None:
+    async with WhipServer.open() as server:
+        stop = asyncio.Event()
+        running = asyncio.create_task(agent.run_until(config_for(server, tmp_path), stop, SystemClock()))
+        first = await server.until_units(0, 5)
+        await server.until(lambda: len(server.hellos) == 1)
+        await server.sockets[0].close()
+        await server.until(lambda: len(server.hellos) == 2)
+        seen = len(first.video.units)
+        await server.until(lambda: len(first.video.units) > seen + 15)
+        assert len(server.received) == 1
+        stop.set()
+        await running

@@ -23,6 +23,7 @@ from core.messages import (
     Participant,
     Ping,
     Pong,
+    TrackInfo,
     Welcome,
     parse_client_message,
 )
@@ -142,6 +143,7 @@ class WhipServer:
         self.hellos: list[Hello] = []
         self.sockets: list[web.WebSocketResponse] = []
         self.http_port = 0
+        self._forgotten = 0
         self._changed = asyncio.Event()
         self._runner: web.AppRunner | None = None
         self._endpoint: MediaEndpoint | None = None
@@ -224,6 +226,14 @@ class WhipServer:
             await self._runner.cleanup()
             self._runner = None
 
+    def forget_everything(self) -> None:
+        """As a signaling service that was killed and is back; the media server lives on."""
+        self._forgotten = len(self.received)
+
+    def _feeds(self) -> list[str]:
+        """Those the room shows."""
+        return [received.feed for received in self.received[self._forgotten :] if not received.deleted]
+
     async def media_reset(self) -> None:
         for socket in self.sockets:
             if not socket.closed:
@@ -276,20 +286,31 @@ class WhipServer:
         match parse_client_message(text):
             case Hello() as hello:
                 self.hellos.append(hello)
-                await socket.send_str(_welcome().model_dump_json())
+                await socket.send_str(_welcome(self._feeds()).model_dump_json())
             case Ping(id=number):
                 await socket.send_str(Pong(id=number, server_time_us=0).model_dump_json())
         self._changed.set()
 
 
-def _welcome() -> Welcome:
+def _welcome(feeds: list[str]) -> Welcome:
+    tracks = [
+        TrackInfo(
+            track_id=f"tr_{number}",
+            participant_id="pa_1",
+            feed=feed,
+            kind="video",
+            source="device",
+            codec="H264",
+        )
+        for number, feed in enumerate(feeds)
+    ]
     return Welcome(
         participant=Participant(participant_id="pa_1", name="box", role="device"),
         resume_token="resume-1",
         room="demo",
         consultation=ConsultationInfo(consultation_id="co_1", opened_at_us=0),
         participants=[],
-        tracks=[],
+        tracks=tracks,
         server_time_us=0,
     )
 

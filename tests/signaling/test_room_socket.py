@@ -349,6 +349,18 @@ async def test_a_transport_that_ended_while_the_worker_was_not_heard_is_noticed(
     assert (await client.next(messages.MediaReset)).reason == "transport_lost"
 
 
+async def test_transports_of_a_signaling_process_that_is_gone_are_ended_and_ours_are_not(
+    world: World,
+) -> None:
+    client, _ = await world.join("u_1", "specialist")
+    own = (await world.publish(client, "video/camera")).transport_id
+    transports = world.worker.transports
+    transports["t_of_a_predecessor"] = transports[own]
+    await world.worker.cut_events()
+    await until(lambda: set(transports) == {own})
+    assert not any(isinstance(message, messages.MediaReset) for message in await client.sync())
+
+
 async def test_one_who_ended_the_transport_itself_is_not_told_to_begin_anew(world: World) -> None:
     client, _ = await world.join("u_1", "specialist")
     published = await world.publish(client, "video/camera")

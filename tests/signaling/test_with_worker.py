@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from core import messages
+from core.directory import MemoryDirectory
 from core.worker_api import CreateTransport, Subscriptions, TransportDescription
+from signaling.worker_pool import WorkerPool
 from tests.sfu.peers import Publisher, Subscriber, h264_frame, track
 from tests.signaling.conftest import RoomClient, World, bearer, make_world
 
@@ -153,6 +155,24 @@ async def test_a_whip_feed_reaches_a_room_member_and_comes_back_after_the_worker
     assert again != track_id
     await _flow(publisher, subscriber, again)
     await asyncio.gather(publisher.close(), subscriber.close())
+
+
+async def test_peers_of_a_killed_signaling_process_notice_at_once_that_their_transports_are_gone(
+    real: World,
+) -> None:
+    client, _ = await real.join("u_1", "specialist")
+    subscriber, publisher, _, track_id = await _watch(real, client)
+    await _flow(publisher, subscriber, track_id)
+    successor = WorkerPool([real.worker.address], MemoryDirectory(), None)
+    running = asyncio.create_task(successor.run())
+    try:
+        async with asyncio.timeout(WITHIN_S):
+            await publisher.until(lambda: publisher.states[-1] == "closed")
+            await subscriber.until(lambda: subscriber.states[-1] == "closed")
+        assert publisher.transport.close_reason == "peer_closed"
+    finally:
+        running.cancel()
+        await asyncio.gather(running, publisher.close(), subscriber.close(), return_exceptions=True)
 
 
 async def test_ice_restarts_and_the_end_of_a_feed_go_through_to_the_worker(real: World) -> None:
