@@ -24,6 +24,7 @@ def command() -> None:
         importlib.import_module(module)
     gc.collect()
     gc.freeze()
+    setproctitle("teleconsult spare (ready)")
     line = sys.stdin.readline()
     if line:
         become(json.loads(line))

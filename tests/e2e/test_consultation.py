@@ -69,25 +69,28 @@ def test_two_people_hear_each_other(demo: Demo, person: BrowserContext, other_pe
 def test_nonsense_from_strangers_disturbs_nobody(demo: Demo, person: BrowserContext) -> None:
     page = specialist(demo, person)
     frame_rates(page, 1)
+    undisturbed = frame_rates(page, 6)
     before = stats(page)["feeds"]
     with Strangers(("127.0.0.1", demo.udp_port), rate_per_s=10_000) as strangers:
-        rates = frame_rates(page, 8)
-    assert strangers.sent > 60_000
+        rates = frame_rates(page, 6)
     after = stats(page)["feeds"]
+    assert strangers.sent > 50_000
     for name in FEEDS:
-        assert rates[name] >= FRAMES_PER_S, rates
+        assert rates[name] >= 0.9 * undisturbed[name], (rates, undisturbed)
         assert after[name]["freezeCount"] == before[name]["freezeCount"]
+        assert after[name]["packetsLost"] == before[name]["packetsLost"]
 
 
 def test_pictures_return_by_themselves_when_the_media_worker_is_killed(
     demo: Demo, person: BrowserContext
 ) -> None:
     page = specialist(demo, person)
+    demo.wait_for_spare()
     demo.kill_role("sfu")
     killed = page.evaluate("performance.now()")
     wait_for(page, lambda report: not both_live(report), 10, "the page notices")
     wait_for(page, both_live, 10, "pictures return")
     took_ms = page.evaluate("performance.now()") - killed
+    print(f"pictures were back {took_ms:.0f} ms after kill -9 of the media worker")
     assert took_ms <= 3000, took_ms
-    frame_rates(page, 2)
-    assert all(feed["framesPerSecond"] >= FRAMES_PER_S for feed in stats(page)["feeds"].values())
+    assert all(rate > 0 for rate in frame_rates(page, 2).values())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import json
 import os
 import signal
@@ -77,6 +79,16 @@ class Demo:
         arguments = command_line(Path(f"/proc/{pid}"))
         return Path(arguments[arguments.index("--api") + 1].removeprefix("unix:"))
 
+    def worker_stats(self) -> dict[str, Any]:
+        """The media worker's `/v1/stats`."""
+        connection = http.client.HTTPConnection("worker", timeout=10)
+        connection.sock = socket.socket(socket.AF_UNIX)
+        connection.sock.connect(str(self.worker_socket))
+        with contextlib.closing(connection):
+            connection.request("GET", "/v1/stats")
+            answer: dict[str, Any] = json.load(connection.getresponse())
+        return answer
+
     def user(self, name: str) -> tuple[str, str]:
         user = self.info["users"][name]
         return user["username"], user["password"]
@@ -95,6 +107,13 @@ class Demo:
             if parent == self.process.pid and role in arguments:
                 found.append(int(entry.name))
         return found
+
+    def wait_for_spare(self) -> None:
+        """Until the process that would take over has everything imported."""
+        until = time.monotonic() + READY_WITHIN_S
+        while not self.pids("(ready)"):
+            assert time.monotonic() < until
+            time.sleep(0.05)
 
     def kill_role(self, role: str) -> None:
         """`kill -9` on the role's one process."""
