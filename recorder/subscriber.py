@@ -24,6 +24,8 @@ from recorder.track import TrackCutter, TrackSource
 from rtp.negotiation import ReceivedMedia
 
 UNKNOWN_FEED: Final = "unknown"
+SOURCE_AWAY: Final = "source_away"
+"""We were there, but its publisher was not."""
 
 log = structlog.get_logger()
 _TRACK: Final = re.compile(TRACK_PATTERN)
@@ -58,7 +60,8 @@ class Subscriber:
         self._tasks: set[asyncio.Task[None]] = set()
         self._backoff = Backoff()
         self._interrupted: dict[str, tuple[int, str]] = {}
-        self._seen: set[str] = set()
+        self._cutters: dict[str, TrackCutter] = {}
+        """The latest of each name."""
 
     @property
     def active(self) -> bool:
@@ -163,13 +166,15 @@ class Subscriber:
         feed = info.feed if info is not None else UNKNOWN_FEED
         source = info.source if info is not None else "device"
         name = track_name(feed, source, media.kind)
-        reason = "restart" if name in self._seen or self._resumed else "start"
-        self._seen.add(name)
-        cutter = TrackCutter(
+        before = self._cutters.get(name)
+        interrupted = self._interrupted.pop(name, None)
+        if interrupted is None and before is not None and before.end_us is not None:
+            interrupted = (before.end_us, SOURCE_AWAY)
+        cutter = self._cutters[name] = TrackCutter(
             TrackSource(name, feed, source, track_id, cast(Codec, media.codec), media.clock_rate),
             self._epoch_us,
-            reason,
-            self._interrupted.pop(name, None),
+            "start" if before is None and not self._resumed else "restart",
+            interrupted,
         )
         return ReceivedTrack(media, ssrc, cutter)
 

@@ -116,20 +116,25 @@ def gaps_since(demo: Demo, at_us: int) -> set[str | None]:
     return {entry["track"] for entry in manifest(demo) if entry["kind"] == "gap" and entry["at_us"] > at_us}
 
 
+async def kill_and_wait(demo: Demo, sitting: Witness, role: str) -> None:
+    """Wait for what only the new process can have caused, then for feeds and recording."""
+    tracks, recorders = set(sitting.feed_tracks), len(sitting.recorders)
+    demo.kill_role(role)
+    if role != "recorder":
+        await sitting.until(lambda: not tracks & sitting.feed_tracks, f"new tracks after {role}")
+    if role != "edge":
+        await sitting.until(lambda: len(sitting.recorders) > recorders, f"a new recorder after {role}")
+    await sitting.until(lambda: sitting.all_is_well, f"after {role} was killed")
+
+
 async def kill_one_after_the_other(demo: Demo) -> None:
+    videos = {f"{feed}-device-video" for feed in demo.info["feeds"]}
     async with witness(demo) as sitting:
         for role in ("signaling", "recorder", "edge"):
             await until_both_are_archived(demo)
-            tracks, recorders = set(sitting.feed_tracks), len(sitting.recorders)
             killed_us = time.time_ns() // 1000
-            demo.kill_role(role)
-            if role in ("signaling", "edge"):
-                await sitting.until(lambda t=tracks: not t & sitting.feed_tracks, f"{role} was noticed")
-            if role in ("signaling", "recorder"):
-                await sitting.until(lambda n=recorders: len(sitting.recorders) > n, f"{role} was noticed")
-            await sitting.until(lambda: sitting.all_is_well, f"after {role} was killed")
+            await kill_and_wait(demo, sitting, role)
             await until_both_are_archived(demo)
-            videos = {f"{feed}-device-video" for feed in demo.info["feeds"]}
             gaps = gaps_since(demo, killed_us)
             assert videos <= gaps or None in gaps, f"{role}: gaps declared: {gaps}"
 

@@ -111,6 +111,22 @@ async def test_a_killed_media_server_leaves_a_declared_gap_and_recording_goes_on
         assert verified(running).verdict is Verdict.INTACT
 
 
+async def test_a_publisher_that_was_away_leaves_a_declared_gap(tmp_path: Path) -> None:
+    async with service(tmp_path) as running:
+        feed = await running.publish()
+        running.start_recorder()
+        await running.until(lambda: len(running.pieces()) >= 2, "pictures are archived")
+        await feed.stop()
+        await running.publish()
+        await running.until(lambda: len(gaps(running, "source_away")) == 2, "sound's and picture's gap")
+        gap = next(item for item in gaps(running, "source_away") if item.track == "ultrasound-device-video")
+        await running.until(lambda: running.pieces()[-1].generation == 1, "pictures are archived again")
+        before = [piece for piece in running.pieces() if piece.generation == 0][-1]
+        after = next(piece for piece in running.pieces() if piece.generation == 1)
+        assert before.end_us == gap.begin_us < gap.end_us
+        assert gap.end_us == pytest.approx(after.begin_us, abs=100), "one tick of the container's clock"
+
+
 async def test_an_empty_room_is_recorded_and_pictures_that_come_later_too(tmp_path: Path) -> None:
     async with service(tmp_path) as running:
         running.start_recorder()
