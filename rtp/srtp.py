@@ -95,11 +95,18 @@ class SrtpSender:
             return header + self._encrypt_gcm(nonce, payload, header)
         return self._cipher.encrypt_rtp(header, payload, ssrc, index)
 
+    def seal_each(self, headers: Sequence[bytes], payloads: Sequence[bytes]) -> list[bytes]:
+        """`seal` for each in turn, in whatever order their numbers are."""
+        return [self.seal(header, payload) for header, payload in zip(headers, payloads, strict=True)]
+
     def seal_run(self, headers: Sequence[bytes], payloads: Sequence[bytes]) -> list[bytes]:
-        """As `seal` for each in turn, but cheaper when they are one stream's next numbers, in order."""
+        """As `seal` for each in turn, but cheaper when they are one stream's next numbers.
+
+        The headers must be in the order of their numbers: of a run only the ends are looked at.
+        """
         encrypt = self._encrypt_gcm
         if encrypt is None or not headers:
-            return [self.seal(header, payload) for header, payload in zip(headers, payloads, strict=True)]
+            return self.seal_each(headers, payloads)
         seq, ssrc = _unpack_seq_ssrc(headers[0])
         window, count = self._windows.get(ssrc), len(headers)
         follows = window is not None and (window.top + 1) & 0xFFFF == seq
@@ -108,7 +115,7 @@ class SrtpSender:
             or not follows
             or _unpack_seq_ssrc(headers[-1]) != ((seq + count - 1) & 0xFFFF, ssrc)
         ):
-            return [self.seal(header, payload) for header, payload in zip(headers, payloads, strict=True)]
+            return self.seal_each(headers, payloads)
         first = window.top + 1
         window.top += count  # all are used from here on, whatever happens below
         salt = self._gcm_salt ^ ssrc << 48
@@ -116,6 +123,11 @@ class SrtpSender:
             header + encrypt((salt ^ index).to_bytes(12, "big"), payload, header)
             for index, (header, payload) in enumerate(zip(headers, payloads, strict=True), first)
         ]
+
+    def next_sequence(self, ssrc: int) -> int | None:
+        """The number with which a stream that begins anew on `ssrc` has to go on; None for a fresh SSRC."""
+        window = self._windows.get(ssrc)
+        return None if window is None else (window.top + 1) & 0xFFFF
 
     def _claim(self, window: IndexWindow | None, ssrc: int, seq: int) -> int:
         if window is None:

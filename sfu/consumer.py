@@ -177,6 +177,7 @@ class Consumer:
         if not items:
             return
         rewriter, move = self.rewriter, None
+        seal_all = sealer.seal_run
         if ordered:
             last = items[-1].timestamp
             move = rewriter.rewrite_run(
@@ -184,6 +185,7 @@ class Consumer:
             )
         if move is None:
             batch, move = self._place(items, now_ns), (0, 0)
+            seal_all = sealer.seal_each  # they may have overtaken each other
         numbered = self.plan.key.number_id is not None
         if numbered:
             headers = numbered_headers(
@@ -191,7 +193,7 @@ class Consumer:
             )
         else:
             headers = plain_headers(batch.items, media.payload_type, media.ssrc or 0, *move)
-        datagrams = sealer.seal_run(headers, batch.payloads)
+        datagrams = seal_all(headers, batch.payloads)
         link.sealed(datagrams, list(map(len, datagrams)), numbered, now_ns)
         self._packets += len(datagrams)
         self._octets += batch.octets

@@ -398,3 +398,14 @@ def test_no_packet_a_publisher_can_send_troubles_a_viewer(
     assert view.errors == []
     assert len(set(view.numbers)) == len(view.numbers)
     assert all(view.payloads)
+
+
+@given(st.permutations(range(11, 17)))
+@settings(max_examples=40, deadline=None)
+def test_packets_that_overtook_each_other_in_one_batch_can_all_be_opened(order: list[int]) -> None:
+    rig = Rig()
+    view = rig.view()
+    rig.receive(packet(10, key=True))
+    rig.receive(*(packet(number, frame=1) for number in order))
+    assert view.errors == []
+    assert view.numbers == [32_000, *(number - 10 + 32_000 for number in order)]

@@ -55,6 +55,8 @@ def test_one_subscribers_failure_is_not_the_others() -> None:
         def seal_run(self, *_: object) -> list[bytes]:
             raise RuntimeError("no")
 
+        seal_each = seal_run
+
     broken.link.sealer = Broken()  # type: ignore[assignment]
     rig.receive(*frames(1, 1))
     assert len(broken.errors) == 1
