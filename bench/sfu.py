@@ -151,16 +151,26 @@ async def measure(
     feeds: int = 1,
     bitrate_bps: int = 4_000_000,
     profile: str | None = None,
+    warm_up_s: float = WARM_UP_S,
     python: Sequence[str] = (sys.executable,),
 ) -> Row:
     """One row, with a worker of its own. `python`: how to run the worker (a profiler may stand in front)."""
     with tempfile.TemporaryDirectory(prefix="bench-sfu-") as directory:
         async with _worker(directory, python) as (worker, path):
-            return await _measure(worker.pid, path, subscribers, seconds, feeds, bitrate_bps, profile)
+            return await _measure(
+                worker.pid, path, subscribers, seconds, feeds, bitrate_bps, profile, warm_up_s
+            )
 
 
 async def _measure(
-    pid: int, path: str, subscribers: int, seconds: float, feeds: int, bitrate_bps: int, profile: str | None
+    pid: int,
+    path: str,
+    subscribers: int,
+    seconds: float,
+    feeds: int,
+    bitrate_bps: int,
+    profile: str | None,
+    warm_up_s: float,
 ) -> Row:
     children: list[Child] = []
     api = WorkerClient(path)
@@ -171,10 +181,10 @@ async def _measure(
         )
         children.append(publisher)
         tracks = (await publisher.read())["track_ids"]
-        await asyncio.sleep(WARM_UP_S)
+        await asyncio.sleep(warm_up_s)
         base_bytes = _rss_bytes(pid)
         receivers, srtp_profile = await _start_receivers(path, subscribers, tracks, profile, children)
-        await asyncio.sleep(WARM_UP_S)
+        await asyncio.sleep(warm_up_s)
         memory_bytes = _rss_bytes(pid) - base_bytes
         await asyncio.gather(*(child.mark() for child in receivers))
         before, loads = await api.stats(), [await child.mark() for child in children]

@@ -409,3 +409,23 @@ def test_packets_that_overtook_each_other_in_one_batch_can_all_be_opened(order: 
     rig.receive(*(packet(number, frame=1) for number in order))
     assert view.errors == []
     assert view.numbers == [32_000, *(number - 10 + 32_000 for number in order)]
+
+
+def test_however_much_a_paused_subscriber_missed_it_goes_on_without_a_gap_at_the_next_keyframe() -> None:
+    rig = Rig()
+    view = rig.view()
+    rig.receive(*frames(0, 2))
+    sealer = view.link.sealer
+    view.link.sealer = None
+    view.consumer.pause()
+    for first in range(6, 40_000, 50):  # more than half of all numbers: its receiver would lose count
+        rig.wait(1)
+        rig.receive(*(packet(number, frame=number) for number in range(first, first + 50)))
+    view.link.sealer = sealer
+    view.consumer.resume(rig.now_ns)
+    assert rig.layer.keyframes.wanted
+    rig.receive(packet(40_006, frame=40_006))
+    rig.receive(packet(40_007, frame=40_007, key=True), packet(40_008, frame=40_007))
+    assert view.errors == []
+    assert len(view.packets) == 8
+    assert follow_each_other(view.numbers)

@@ -47,3 +47,10 @@ async def test_a_reader_that_left_gets_nothing_more() -> None:
     hub.emit(changed(1))
     hub.emit(changed(2))
     assert hub.dropped == 0
+
+
+async def test_a_present_state_longer_than_the_queue_leaves_room_for_what_follows() -> None:
+    hub = EventHub(limit=2)
+    async with hub.subscribe([changed(number) for number in range(5)]) as reader:
+        hub.emit(changed(5))
+        assert [await reader.get() for _ in range(6)] == [changed(number) for number in range(6)]
