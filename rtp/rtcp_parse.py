@@ -6,7 +6,7 @@ import struct
 from typing import Final
 
 from core.errors import ProtocolError
-from rtp.rtcp_feedback import parse_feedback
+from rtp.rtcp_feedback import Nack, parse_feedback
 from rtp.rtcp_types import (
     BYE,
     PSFB,
@@ -23,20 +23,28 @@ from rtp.rtcp_types import (
     SourceDescription,
     UnknownRtcp,
 )
+from rtp.twcc_codec import TransportFeedback
 
 _BLOCK: Final = struct.Struct("!IIIIII")
 _SENDER_INFO: Final = struct.Struct("!IQIII")
 
 
+MAX_COMPOUND_BYTES: Final = 4096
+"""Ends keep RTCP below the path's MTU; 64 KB in fragments are an attempt to keep us busy."""
+MAX_NUMBERS: Final = 10_000
+"""Sequence numbers all feedback of a compound may speak of: 36 bytes can say something of 10,000."""
+
+
 def parse_compound(data: bytes) -> list[RtcpPacket]:
     """Plaintext compound, or reduced-size (RFC 5506), RTCP → its packets in order.
 
-    Raises `ProtocolError` when anything in it is malformed: a half-readable packet is not worth a guess.
+    Raises `ProtocolError` when anything in it is malformed, or it is impossibly much: a half-readable packet
+    is not worth a guess.
     """
     packets: list[RtcpPacket] = []
-    position, size = 0, len(data)
-    if not size:
-        raise ProtocolError("RTCP packet is empty")
+    position, size, numbers = 0, len(data), 0
+    if not 0 < size <= MAX_COMPOUND_BYTES:
+        raise ProtocolError("RTCP packet is empty or too large")
     while position < size:
         if size - position < 4:
             raise ProtocolError("RTCP packet ends inside its header")
@@ -48,8 +56,18 @@ def parse_compound(data: bytes) -> list[RtcpPacket]:
         if first & 0x20:
             body = _without_padding(body, last=end == size)
         packets.append(_parse_one(packet_type, first & 0x1F, body))
+        numbers += _numbers(packets[-1])
+        if numbers > MAX_NUMBERS:
+            raise ProtocolError("RTCP feedback is about too many packets")
         position = end
     return packets
+
+
+def _numbers(packet: RtcpPacket) -> int:
+    """How many sequence numbers it speaks of."""
+    if isinstance(packet, TransportFeedback):
+        return len(packet.deltas)
+    return len(packet.lost) if isinstance(packet, Nack) else 0
 
 
 def _without_padding(body: bytes, *, last: bool) -> bytes:

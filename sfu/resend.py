@@ -92,14 +92,16 @@ class Resender:
         interval_ns = max(MIN_INTERVAL_NS, int((self._link.rtt.rtt_ns or 0) * _RETRY_PART))
         if now_ns - self._resent.get(number, -interval_ns) < interval_ns:
             return False
+        if not self._link.resends.take(now_ns):  # looking it up is most of the work
+            return False
         original = self._original(number)
         datagram = None if self._ciphertext is None else self._ciphertext.get(number)
-        if (original is None and datagram is None) or not self._link.resends.take(now_ns):
-            return False
         if datagram is not None:
             self._link.sealed([datagram], [len(datagram)], False, now_ns)
         elif original is not None:
             self._retransmit(number, original, now_ns, sealer)
+        else:
+            return False
         self._note(number, now_ns)
         return True
 

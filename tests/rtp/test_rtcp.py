@@ -199,3 +199,18 @@ def test_nothing_is_not_a_compound() -> None:
         build_compound([])
     with pytest.raises(ProtocolError):
         parse_compound(b"")
+
+
+@pytest.mark.parametrize(
+    "bomb",
+    [
+        [TransportFeedback(1, 2, 0, 0, 0, (None,) * 10_000)] * 2,
+        [Nack(1, 2, tuple(range(10_001)))],
+        [Pli(1, 2)] * 342,
+    ],
+    ids=["about 20,000 packets in 72 bytes", "10,001 packets", "4,104 bytes"],
+)
+def test_a_compound_that_would_keep_us_busy_is_refused(bomb: list[RtcpPacket]) -> None:
+    parse_compound(build_compound(bomb[: len(bomb) // 2] or [Pli(1, 2)]))
+    with pytest.raises(ProtocolError, match="too"):
+        parse_compound(build_compound(bomb))
