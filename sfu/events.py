@@ -25,10 +25,10 @@ class Subscription:
 
     def __init__(self, backlog: Iterable[Model], limit: int) -> None:
         self._queue: asyncio.Queue[Model] = asyncio.Queue()
-        self._limit = limit
         self._overflowed = False
         for event in backlog:
             self._queue.put_nowait(event)
+        self._limit = limit + self._queue.qsize()
 
     def put(self, event: Model) -> bool:
         """False when the queue was full: the event is dropped and the reader will be told to start over."""
