@@ -106,6 +106,10 @@ class Consumer:
         self.target = layer
         if self not in layer.consumers:
             layer.consumers.append(self)
+        self._begin_soon(layer, now_ns)
+
+    def _begin_soon(self, layer: Layer, now_ns: int) -> None:
+        """With the cached group, or with the keyframe asked for here; sound begins with the next packet."""
         if layer is self.active or self.media.kind == "audio":
             return
         group = layer.group.serve(now_ns) if self.active is None else None
@@ -114,6 +118,16 @@ class Consumer:
             self._group, self._group_position = group, 0
         else:
             layer.keyframes.request()
+
+    def pause(self) -> None:
+        """Nobody is there to send to; `resume` goes on without a gap in the numbers."""
+        if self.active is not None:
+            self.restart(self.active)
+
+    def resume(self, now_ns: int) -> None:
+        """Begin again as a joiner does."""
+        if self.target is not None:
+            self._begin_soon(self.target, now_ns)
 
     def restart(self, layer: Layer) -> None:
         """`layer` has a new source: wait for its first keyframe."""

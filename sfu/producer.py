@@ -44,6 +44,7 @@ class Producer:
         self.layers: dict[str | None, Layer] = {rid: Layer(media, rid) for rid in rids}
         self.consumers: list[Consumer] = []
         self.live = False
+        self.closed = False
         self.best: Layer = next(iter(self.layers.values()))
         """The layer everyone gets for now."""
         self._plans: dict[PlanKey, HeaderPlan] = {}
@@ -134,6 +135,7 @@ class Producer:
 
     def close(self) -> None:
         """The publisher has gone."""
+        self.closed = True
         for consumer in list(self.consumers):
             consumer.stop()
 

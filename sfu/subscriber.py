@@ -37,12 +37,17 @@ from sfu.consumer import Consumer
 from sfu.downlink import Downlink
 from sfu.producer import Producer
 from sfu.session import PeerSession, SessionHost, random_ssrc
+from transport.api import TransportState
 
 REPORT_INTERVAL_NS: Final = 1 * NS_PER_S
 FIRST_REPORT_NS: Final = 100 * NS_PER_MS
 CLOCK_INTERVAL_NS: Final = 10 * NS_PER_S
 SLOW_TICK_NS: Final = 100 * NS_PER_MS
 MAX_TRACKS: Final = 64
+PAUSE_NS: Final = 7 * NS_PER_S
+"""A subscriber silent for so long is sent nothing. Numbers must not run on by 2¹⁵ unheard (at 30 Mbit/s they
+do in 10 s): it could not tell how often they wrapped and would never open a packet again (RFC 3711 §3.3.1).
+"""
 
 
 @dataclass(slots=True)
@@ -68,6 +73,8 @@ class SubscribeSession(PeerSession):
         self._offer: Session | None = None
         self._revision = 0
         self._slow_tick_ns = 0
+        self._silent_ns: int | None = None
+        """Since when the transport has been silent."""
         host.router.register(self._link, self)
 
     # negotiation
@@ -167,13 +174,19 @@ class SubscribeSession(PeerSession):
             producer,
             media,
             self._link,
-            first_sequence=secrets.randbits(15),
+            first_sequence=self._first_number(media.ssrc),
             first_timestamp=secrets.randbits(32),
-            first_rtx_sequence=secrets.randbits(15),
+            first_rtx_sequence=self._first_number(media.rtx_ssrc),
         )
         self._consumers[media.track_id] = consumer
         if media.ssrc is not None:
             self._by_ssrc[media.ssrc] = consumer
+
+    def _first_number(self, ssrc: int | None) -> int:
+        """Random, but for a track taken on other terms: its SSRC stays, so its numbers have to go on."""
+        sealer = self.transport.sealer
+        used = None if sealer is None or ssrc is None else sealer.next_sequence(ssrc)
+        return secrets.randbits(15) if used is None else used
 
     def _drop(self, track_id: str) -> None:
         consumer = self._consumers.pop(track_id, None)
@@ -189,10 +202,29 @@ class SubscribeSession(PeerSession):
         self._link.sealer = self.transport.sealer
         self._start_consumers()
 
+    def state_changed(self, state: TransportState) -> None:
+        super().state_changed(state)
+        self._silent_ns = self.host.clock.monotonic_ns() if state == "silent" else None
+        if state == "connected" and self._link.sealer is None:
+            self._resume()
+
+    def _pause(self) -> None:
+        """Seal nothing more until the subscriber is heard again."""
+        self._link.sealer = None
+        for consumer in self._consumers.values():
+            consumer.pause()
+
+    def _resume(self) -> None:
+        self._link.sealer = self.transport.sealer
+        now_ns = self.host.clock.monotonic_ns()
+        for consumer in self._consumers.values():
+            consumer.resume(now_ns)
+        self._start_consumers()
+
     def _start_consumers(self) -> None:
         now_ns = self.host.clock.monotonic_ns()
         for consumer in self._consumers.values():
-            if not consumer.started:
+            if not consumer.started and not consumer.producer.closed:
                 self._timers[consumer] = _Timers(report_due_ns=now_ns + FIRST_REPORT_NS)
                 consumer.start(now_ns)
                 consumer.catch_up(now_ns)
@@ -252,10 +284,18 @@ class SubscribeSession(PeerSession):
         self.flush()
         if now_ns >= self._slow_tick_ns:
             self._slow_tick_ns = now_ns + SLOW_TICK_NS
+            self._check_peer(now_ns)
             for consumer, timers in self._timers.items():
                 self._report(consumer, timers, now_ns)
                 self._tell_clock(consumer, timers, now_ns)
         self.tick_due_ns = 0 if catching_up else self._slow_tick_ns
+
+    def _check_peer(self, now_ns: int) -> None:
+        silent_ns = self._silent_ns
+        if silent_ns is not None and now_ns - silent_ns >= PAUSE_NS and self._link.sealer is not None:
+            self._pause()
+        if self.announced == "connecting" and self._offer is not None and not self._offer.media:
+            self.transport.wait_longer()  # an empty room: there is nothing to connect for yet
 
     def _report(self, consumer: Consumer, timers: _Timers, now_ns: int) -> None:
         if now_ns < timers.report_due_ns:

@@ -39,6 +39,10 @@ class Liveness:
             self.state = "connected"
             self._heard_ns = now_ns
 
+    def wait_longer(self, now_ns: int) -> None:
+        """The deadline for connecting counts from now."""
+        self._created_ns = now_ns
+
     def heard(self, now_ns: int) -> None:
         """Something authentic came."""
         self._heard_ns = now_ns

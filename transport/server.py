@@ -160,6 +160,10 @@ class ServerTransport:
         self.agent.set_remote(remote)
         self._start_dtls()
 
+    def wait_longer(self) -> None:
+        """The owner has nothing to connect for yet: the handshake's deadline counts from now."""
+        self._liveness.wait_longer(self._host.clock.monotonic_ns())
+
     def restart_ice(self) -> IceParameters:
         """New local credentials for the next description; the path in use works until they are validated."""
         self.agent.restart(new_credentials())
