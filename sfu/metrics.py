@@ -23,16 +23,9 @@ class Counters:
     batches: int = 0
     unknown_ssrc: int = 0
     """RTP whose SSRC, MID and payload type name no track: dropped."""
-    too_many_ssrcs: int = 0
     malformed: int = 0
-    duplicates: int = 0
-    nacks_sent: int = 0
     nacks_received: int = 0
-    retransmitted: int = 0
-    retransmission_missing: int = 0
-    """NACKed by a viewer, but no longer (or never) in the history."""
     keyframe_requests_received: int = 0
-    keyframe_requests_sent: int = 0
     session_errors: int = 0
     events_dropped: int = 0
 

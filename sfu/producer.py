@@ -110,13 +110,13 @@ class Producer:
 
     def choose(self, now_ns: int) -> None:
         """Prefer the live layer that carries most; to be called often, decides once per second."""
+        for layer in self.layers.values():
+            layer.update_rate(now_ns)
         recently = now_ns - self._chosen_ns < CHOOSE_INTERVAL_NS
         if len(self.layers) == 1 or (recently and self.best.is_live(now_ns)):
             return
         self._chosen_ns = now_ns
         live = [layer for layer in self.layers.values() if layer.is_live(now_ns)]
-        for layer in live:
-            layer.update_rate(now_ns)
         best = max(live, key=lambda layer: layer.bitrate_bps, default=self.best)
         if self.best.is_live(now_ns) and best.bitrate_bps < self.best.bitrate_bps * BETTER_BY:
             return

@@ -106,6 +106,7 @@ class PublishSession(PeerSession):
     def on_rtp(self, packet: RtpPacket) -> None:
         uplink, counters = self._uplink, self.host.metrics.counters
         counters.packets_in += 1
+        counters.bytes_in += len(packet.payload)
         uplink.counters.packets_in += 1
         uplink.counters.bytes_in += len(packet.payload)
         extensions: dict[int, bytes] = {}
