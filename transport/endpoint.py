@@ -42,13 +42,15 @@ MIN_STRANGER_BYTES: Final = 20
 @dataclass(slots=True)
 class EndpointCounters:
     """`strangers`: datagrams dropped before any cryptography. `refused`: STUN errors sent. `roamed`: flows
-    moved.
+    moved. `contested`: checks for one transport from an address that another is using: by a forged source,
+    whoever is let in somewhere could take anybody's flow away.
     """
 
     strangers: int = 0
     refused: int = 0
     roamed: int = 0
     malformed_stun: int = 0
+    contested: int = 0
 
 
 class MediaEndpoint:
@@ -212,6 +214,10 @@ class MediaEndpoint:
             self.counters.malformed_stun += 1
             return
         now_ns = self.clock.monotonic_ns()
+        owner = self._paths.get(address)
+        if owner is not None and owner.transport is not transport and owner.transport.uses(owner, now_ns):
+            self.counters.contested += 1
+            return
         result = transport.agent.check(Check(message, *names, address, plain_address(address)), now_ns)
         if result.accepted:
             self.port.send((result.reply,), address, local)

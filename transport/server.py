@@ -32,6 +32,8 @@ STRANGER_CHECKS_PER_S: Final = 50.0
 PROVISIONAL_NS: Final = 10 * NS_PER_S
 """An address that is followed for its media alone is given up when it stays silent so long."""
 QUIET_PATH_NS: Final = 1 * NS_PER_S
+USED_PATH_NS: Final = 3 * NS_PER_S
+"""No other transport may take an address heard so lately. Browsers check every 2.65 s at least."""
 
 _log = structlog.get_logger()
 
@@ -247,6 +249,11 @@ class ServerTransport:
         if result.selected or self._path is None:
             self._select(path)
         self._start_dtls()
+
+    def uses(self, path: Path, now_ns: int) -> bool:
+        """True while the peer is there: connected, and heard from this address of late."""
+        heard = path.heard or now_ns - path.heard_ns < USED_PATH_NS
+        return heard and path.validated and self.state == "connected"
 
     def path_lost(self, path: Path) -> None:
         """Another transport has proven that the address is its, or nobody has proven anything in time."""

@@ -272,6 +272,19 @@ async def test_an_address_belongs_to_the_transport_that_proved_it_last() -> None
         peer.close()
 
 
+async def test_an_address_in_use_cannot_be_taken_by_a_check_for_another_transport() -> None:
+    async with call() as made:
+        other = made.endpoint.create_transport("other", RecordingSink())
+        before = made.server.remote_address
+        assert made.client.port is not None
+        made.client.port.send((request(other.local),), made.endpoint.port.address)
+        made.client.send(seal_batch(made.client, 1, 1, b"still here"))
+        await made.server_sink.until(lambda: bool(made.server_sink.packets))
+        assert made.server.remote_address == before
+        assert other.remote_address is None
+        assert made.endpoint.counters.contested == 1
+
+
 async def test_batches_end_with_one_flush() -> None:
     async with call() as made:
         flushed: list[int] = []
