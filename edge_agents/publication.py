@@ -9,7 +9,7 @@ from typing import Final
 
 import structlog
 
-from core.clock import Clock
+from core.clock import NS_PER_S, Clock
 from core.errors import ProtocolError, Unavailable
 from edge_agents.audio import EncodedAudio
 from edge_agents.config import FeedConfig
@@ -28,6 +28,9 @@ log = structlog.get_logger()
 REPORT_INTERVAL_S: Final = 1.0
 CONNECT_DEADLINE_S: Final = 3.0
 """ICE and DTLS take a few round trips; a server that needs longer was lost meanwhile."""
+UNHEARD_NS: Final = 10 * NS_PER_S
+"""A server silent for so long is sent no more: after 2¹⁵ packets it did not get it could not tell how often
+the numbers wrapped, and a connection that comes back would be deaf for ever (RFC 3711 §3.3.1)."""
 SILENCE_TOLERATED_S: Final = 0.5
 """On top of the second without an answer after which the transport calls itself silent."""
 
@@ -44,6 +47,8 @@ class Publication:
         self._changed = asyncio.Event()
         self._reported = False
         self._was_connected = False
+        self._silent_ns: int | None = None
+        self._keyframe_requested: Callable[[], None] = lambda: None
 
     @classmethod
     async def open(
@@ -71,6 +76,7 @@ class Publication:
         self.resource = await whip.publish(offer.serialize())
         applied = apply_answer(offer, parse_sdp(self.resource.answer))
         self.sender = FeedSender(applied, cname, self._clock, keyframe_requested)
+        self._keyframe_requested = keyframe_requested
         remote = applied.transport
         try:
             async with asyncio.timeout(CONNECT_DEADLINE_S):
@@ -90,6 +96,9 @@ class Publication:
         """Send one access unit, all its packets in one batch."""
         if self.sender is None or self._transport.sealer is None:
             return
+        if self._is_unheard():
+            self.sender.skip_to_keyframe()
+            return
         datagrams = self.sender.video(unit, self._transport.sealer)
         self._transport.send(datagrams)
         if datagrams and not self._reported:
@@ -98,8 +107,12 @@ class Publication:
 
     def send_audio(self, unit: EncodedAudio) -> None:
         """Send one Opus packet."""
-        if self.sender is not None and self._transport.sealer is not None:
+        if self.sender is not None and self._transport.sealer is not None and not self._is_unheard():
             self._transport.send(self.sender.audio(unit, self._transport.sealer))
+
+    def _is_unheard(self) -> bool:
+        since_ns = self._silent_ns
+        return since_ns is not None and self._clock.monotonic_ns() - since_ns >= UNHEARD_NS
 
     def send_reports(self) -> None:
         """Tell the server the time of what was sent."""
@@ -130,6 +143,9 @@ class Publication:
 
     def state_changed(self, state: TransportState) -> None:
         self._was_connected = self._was_connected or state == "connected"
+        if state == "connected" and self._is_unheard():
+            self._keyframe_requested()
+        self._silent_ns = self._clock.monotonic_ns() if state == "silent" else None
         if self._was_connected:
             self._log.info("media_state", state=state, reason=self._transport.close_reason)
         self._changed.set()

@@ -130,6 +130,10 @@ class FeedSender:
         payloads = h264_payload.packetize(unit.data, MAX_PAYLOAD_BYTES)
         return self._send(self._by_kind["video"], payloads, unit.captured, sealer, marker=True)
 
+    def skip_to_keyframe(self) -> None:
+        """A frame was left out: what follows cannot be decoded without a keyframe."""
+        self._waits_for_keyframe = True
+
     def audio(self, unit: EncodedAudio, sealer: SrtpSender) -> list[bytes]:
         """One Opus packet; nothing when the server took no sound."""
         stream = self._by_kind.get("audio")

@@ -207,6 +207,29 @@ async def test_a_short_silence_keeps_the_connection(tmp_path: Path) -> None:
         assert len(server.received) == 1
 
 
+async def test_a_server_silent_for_long_is_sent_nothing_then_a_keyframe_and_the_next_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Numbers that run on unheard by 2¹⁵ would leave the server unable to open anything."""
+    monkeypatch.setattr("edge_agents.publication.UNHEARD_NS", 0)
+    async with WhipServer.open() as server, running_feed(server, tmp_path) as feed:
+        await server.until_units(0, 5)
+        first = publication_of(feed)
+        assert first.sender is not None
+        server.refuse_with = 503
+        server.impair(Impairment(cut=True))
+        async with asyncio.timeout(10):
+            assert await first.lost() == "silent"
+        sent, skipped = first.sender.stats.frames, feed.pipeline.stats.captured
+        await server.until(lambda: feed.pipeline.stats.captured > skipped + 10)
+        assert first.sender.stats.frames == sent
+        seen = len(server.received[0].video.units)
+        server.impair(Impairment())
+        await server.until(lambda: len(server.received[0].video.units) > seen + 10)
+        assert server.received[0].video.units[seen].keyframe
+        assert feed.publisher.publication is first
+
+
 async def test_a_media_reset_publishes_anew_at_once_and_ends_the_old_resource(tmp_path: Path) -> None:
     async with WhipServer.open() as server, running_feed(server, tmp_path) as feed:
         first = await server.until_units(0, 5)
