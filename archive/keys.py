@@ -229,7 +229,7 @@ def read_trust_file(path: Path) -> list[TrustedSigner]:
     except UnicodeDecodeError:
         raise ConfigError(f"{path} is not a list of signers") from None
     entries = [line.partition("#")[0].strip() for line in lines]
-    wrong = [number for number, text in enumerate(entries, 1) if text and not _SIGNER.match(text)]
+    wrong = [number for number, text in enumerate(entries, 1) if text and not _SIGNER.fullmatch(text)]
     if wrong:
         raise ConfigError(f"{path}, line {wrong[0]}: not a signer: {SIGNER_SHAPE}")
     return [TrustedSigner(text, str(path)) for text in entries if text]
@@ -237,7 +237,7 @@ def read_trust_file(path: Path) -> list[TrustedSigner]:
 
 def parse_trust(value: str, source: str) -> list[TrustedSigner]:
     """A signer given as `ed25519:…` or as a file that lists signers. Raises `ConfigError`."""
-    if _SIGNER.match(value):
+    if _SIGNER.fullmatch(value):
         return [TrustedSigner(value, source)]
     if value.startswith(SIGNER_PREFIX):
         raise ConfigError(f"{source}: not a signer: {SIGNER_SHAPE}")

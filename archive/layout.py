@@ -47,4 +47,4 @@ def events_path(number: int) -> str:
 
 def is_object_path(path: str) -> bool:
     """True when `path` may name an object of a consultation."""
-    return _OBJECT.match(path) is not None
+    return _OBJECT.fullmatch(path) is not None

@@ -13,6 +13,7 @@ NAME_PATTERN: Final = r"^[a-z0-9][a-z0-9-]{0,63}$"
 ID_PATTERN: Final = r"^[a-z]{1,4}_[0-9a-hjkmnp-tv-z]{26}$"
 
 _NAME: Final = re.compile(NAME_PATTERN)
+_ID: Final = re.compile(ID_PATTERN)
 
 
 def new_id(prefix: str) -> str:
@@ -23,4 +24,9 @@ def new_id(prefix: str) -> str:
 
 def is_name(text: str) -> bool:
     """True when `text` may name a room or a feed."""
-    return _NAME.match(text) is not None
+    return _NAME.fullmatch(text) is not None
+
+
+def is_id(text: str) -> bool:
+    """True when `text` may be an identifier made by `new_id`."""
+    return _ID.fullmatch(text) is not None

@@ -67,7 +67,7 @@ async def create_user(
     display_name: str,
 ) -> User:
     """Raises `RemoteError` for a user name that is not acceptable, `Conflict` when it is taken."""
-    if not _USERNAME.match(username):
+    if not _USERNAME.fullmatch(username):
         raise RemoteError("a user name has 1–64 of a–z, 0–9, '.', '_', '-' and starts with a letter or digit")
     row = UserRow(
         id=new_id("u"),

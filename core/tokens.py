@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from core.clock import NS_PER_S, Clock
 from core.errors import ConfigError, Unauthorized
@@ -160,7 +160,7 @@ class Tokens:
                 options={"verify_exp": False, "verify_iat": False, "verify_nbf": False},
             )
             claims = model.model_validate(payload)
-        except (jwt.InvalidTokenError, ValidationError, KeyError, TypeError):
+        except (jwt.PyJWTError, ValueError, KeyError, TypeError, RecursionError):  # whatever the bytes are
             raise Unauthorized("not a valid token", code="token_invalid") from None
         self._check_time(claims)
         if self._revoked(claims):

@@ -187,6 +187,6 @@ class Subscriber:
 def track_name(feed: str, source: str, kind: str) -> str:
     """The archive's name of a feed's track; a feed whose name no folder may have is hashed."""
     name = f"{feed.lower()}-{source}-{kind}"
-    if _TRACK.match(name):
+    if _TRACK.fullmatch(name):
         return name
     return f"feed-{hashlib.sha256(feed.encode()).hexdigest()[:16]}-{source}-{kind}"

@@ -60,7 +60,7 @@ class WorkerApi:
     @web.middleware
     async def _authenticate(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if self._token is not None:
-            given = request.headers.get("Authorization", "").encode()
+            given = request.headers.get("Authorization", "").encode(errors="replace")
             if not hmac.compare_digest(given, f"Bearer {self._token}".encode()):
                 return _problem(401, "unauthorized", "This worker needs its bearer token.")
         return await handler(request)

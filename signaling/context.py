@@ -21,6 +21,8 @@ from signaling.room_service import RoomService
 
 log = structlog.get_logger()
 
+TARGET_MAX_CHARS: Final = 200
+
 
 @dataclass(frozen=True)
 class Context:
@@ -37,7 +39,8 @@ class Context:
     service_secret: str
 
     async def audit(self, actor: str, action: str, target: str, outcome: str = "ok") -> None:
-        """Append to the audit trail and log it."""
+        """Append to the audit trail and log it. What clients sent is kept readable, and short."""
+        target = "".join(char if char.isprintable() else "?" for char in target[:TARGET_MAX_CHARS])
         await trail.record_audit(self.database, actor, action, target, outcome)
         log.info("audit", actor=actor, action=action, target=target, outcome=outcome)
 

@@ -60,11 +60,15 @@ class StaticFiles:
         return web.FileResponse(path, headers=headers)
 
     def _find(self, url_path: str) -> Path | None:
-        """Resolved and checked to lie under the root: neither `..` nor a link leads out of it."""
+        """The file or page; None also for paths no file system takes."""
         try:
-            path = (self._root / url_path.lstrip("/")).resolve()
+            return self._find_inside(url_path)
         except (OSError, ValueError):
             return None
+
+    def _find_inside(self, url_path: str) -> Path | None:
+        """Resolved and checked to lie under the root: neither `..` nor a link leads out of it."""
+        path = (self._root / url_path.lstrip("/")).resolve()
         if not path.is_relative_to(self._root):
             return None
         if path.suffix in _TYPES:

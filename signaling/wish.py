@@ -7,7 +7,7 @@ from typing import Final
 from aiohttp import web
 
 from core.errors import Forbidden, RemoteError, TeleconsultError
-from core.ids import is_name
+from core.ids import is_id, is_name
 from core.messages import SDP_MAX_CHARS
 from core.tokens import RoomClaims
 from core.worker_api import TransportDescription
@@ -121,8 +121,7 @@ async def _patch(request: web.Request) -> web.Response:
             "say with If-Match which ICE session is meant", code="if_match_required", status=428
         )
     sessions = request.app[SESSIONS]
-    answer = await sessions.patch(_session(request), claims, if_match, fragment)
-    etag = sessions.etag(request.match_info["session"])
+    answer, etag = await sessions.patch(_session(request), claims, if_match, fragment)
     if answer is None:
         return web.Response(status=204, headers={"ETag": etag})
     return web.Response(text=answer, content_type=FRAGMENT, headers={"ETag": etag})
@@ -155,7 +154,7 @@ def _kind(request: web.Request) -> str:
 
 def _names(request: web.Request) -> tuple[str, str]:
     room, feed = request.match_info["room"], request.match_info["feed"]
-    if not is_name(room) or not (is_name(feed) or _kind(request) == "whep"):
+    if not is_name(room) or not (is_name(feed) or (_kind(request) == "whep" and is_id(feed))):
         raise RemoteError("room and feed names have 1–64 of a–z, 0–9 and '-'", code="bad_name")
     return room, feed
 
