@@ -62,9 +62,9 @@ class Accounts:
         known = user is not None and not user.disabled
         password_hash = user.password_hash if user is not None and known else None
         if not await context.passwords.verify(password_hash, wanted.password) or user is None:
-            await self._denied(context, keys, user.user_id if user else "unknown", "login")
+            await self._denied(context, user.user_id if user else "unknown", "login")
             raise Unauthorized("wrong user name or password", code="wrong_credentials")
-        self._per_person.succeeded(keys[0])
+        self._admitted(keys)
         context.metrics.logins.labels("ok").inc()
         if context.passwords.needs_rehash(user.password_hash):
             new_hash = await context.passwords.hash(wanted.password)
@@ -98,15 +98,18 @@ class Accounts:
         return web.Response(status=204)
 
     async def service(self, request: web.Request) -> web.Response:
-        """Signs in a service of this installation by the secret in `service_secret_file`."""
+        """Signs in a service of this installation by the secret in `service_secret_file`.
+
+        The right secret is heard however often others, who may share the service's address, were wrong:
+        it is too long to be guessed.
+        """
         context = request.app[CONTEXT]
         wanted = await read_model(request, ServiceLogin)
-        keys = self._check_throttle(context, request, f"service:{wanted.name}")
         right = hmac.compare_digest(wanted.secret.encode(), context.service_secret.encode())
         if not right or wanted.name not in SERVICES:
-            await self._denied(context, keys, "unknown", "service_login")
+            self._check_throttle(context, request, f"service:{wanted.name[:20]}")
+            await self._denied(context, "unknown", "service_login")
             raise Unauthorized("wrong name or secret", code="wrong_credentials")
-        self._per_person.succeeded(keys[0])
         token = context.tokens.issue_access(
             sub=f"service:{wanted.name}", role="recorder", org="", name=wanted.name, sid=None
         )
@@ -131,10 +134,14 @@ class Accounts:
             raise TooManyAttempts(wait_s)
         # Counted before the answer is known, so that attempts made at the same time count as well.
         self._per_person.failed(keys[0], now_ns)
+        self._per_address.failed(keys[1], now_ns)
         return keys
 
-    async def _denied(self, context: Context, keys: tuple[str, str], actor: str, action: str) -> None:
-        self._per_address.failed(keys[1], context.clock.monotonic_ns())
+    def _admitted(self, keys: tuple[str, str]) -> None:
+        self._per_person.succeeded(keys[0])
+        self._per_address.forgiven(keys[1])
+
+    async def _denied(self, context: Context, actor: str, action: str) -> None:
         context.metrics.logins.labels("denied").inc()
         await context.audit(actor, action, "", "denied")
 

@@ -13,7 +13,8 @@ from core.consultations import (
     list_consultations,
     takes_part,
 )
-from core.errors import Forbidden, NotFound, RemoteError, TeleconsultError
+from core.errors import Forbidden, NotFound, RemoteError, TeleconsultError, Unauthorized
+from core.ids import is_name
 from core.people import find_user
 from core.tokens import ROOM_LIFETIME_S, AccessClaims, Grants
 from signaling.context import CONTEXT, Context, access_claims
@@ -71,10 +72,12 @@ async def join(request: web.Request) -> web.Response:
     try:
         consultation = await _joinable(context, claims, room)
         grants = _grants(claims, consultation)
+        user = await find_user(context.database, user_id=claims.sub)
+        if user is not None and user.disabled:
+            raise Unauthorized("this account is closed", code="account_closed")
     except TeleconsultError as error:
         await context.audit(claims.sub, "room_token", room[:64], error.code)
         raise
-    user = await find_user(context.database, user_id=claims.sub)
     token = context.tokens.issue_room(
         sub=claims.sub,
         role=claims.role,
@@ -101,7 +104,7 @@ async def join(request: web.Request) -> web.Response:
 
 async def _joinable(context: Context, claims: AccessClaims, room: str) -> Consultation:
     """Raises `NotFound` for rooms that do not exist and for those the caller may not know of."""
-    consultation = await consultation_in_room(context.database, room)
+    consultation = await consultation_in_room(context.database, room) if is_name(room) else None
     if consultation is None or not (
         claims.role == "recorder" or await takes_part(context.database, consultation, claims.org)
     ):

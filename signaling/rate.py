@@ -56,6 +56,14 @@ class LoginThrottle:
         while len(self._failures) > self._max_keys:
             self._failures.popitem(last=False)
 
+    def forgiven(self, key: str) -> None:
+        """One attempt counted as a failure was none."""
+        count, until_ns = self._failures.get(key, (0, 0))
+        if count > 1:
+            self._failures[key] = (count - 1, until_ns)
+        else:
+            self._failures.pop(key, None)
+
     def succeeded(self, key: str) -> None:
         """Forget this key's failures."""
         self._failures.pop(key, None)

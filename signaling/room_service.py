@@ -178,6 +178,10 @@ class RoomService:
             if is_revoked(attached.claims):
                 attached.connection.close(CLOSE_UNAUTHORIZED, "signed out")
                 await self.remove(attached.member, "removed")
+        for transport_id, use in list(self.uses.items()):
+            if use.claims is not None and is_revoked(use.claims):
+                self._lost([transport_id], None)
+                await self.pool.delete(transport_id)
 
     # --- messages ------------------------------------------------------------------------
 

@@ -43,6 +43,8 @@ SEND_WITHIN_S: Final = 10.0
 CLOSE_WITHIN_S: Final = 2.0
 OUTBOX_MESSAGES: Final = 512
 INBOX_MESSAGES: Final = 256
+INBOX_BYTES: Final = 1_000_000
+"""Several of the largest messages; a browser has one or two small ones on the way."""
 
 
 class SocketConnection:
@@ -109,6 +111,9 @@ async def room_socket(request: web.Request) -> web.StreamResponse:
     writer = asyncio.create_task(connection.write())
     try:
         await Conversation(context, connection, room, _protocol_token(request)).run()
+    except Exception:
+        log.exception("socket.failed")
+        connection.close(CLOSE_UNAVAILABLE, "internal")
     finally:
         connection.close(CLOSE_NORMAL, "")
         open_sockets.discard(connection)
@@ -153,7 +158,8 @@ class Conversation:
         self._room_name = room
         self._token = token
         self._guard = FloodGuard(context.clock.monotonic_ns())
-        self._inbox: asyncio.Queue[Any] = asyncio.Queue(INBOX_MESSAGES)
+        self._inbox: asyncio.Queue[tuple[Any, int]] = asyncio.Queue(INBOX_MESSAGES)
+        self._inbox_bytes = 0
 
     async def run(self) -> None:
         """Returns when the WebSocket is over."""
@@ -226,13 +232,17 @@ class Conversation:
         """Reads on while a message is worked on, so that pings are answered."""
         with contextlib.suppress(_Closed):
             while True:
-                message = self._parse(await self._socket.receive())
-                if message is None:
-                    continue
-                try:
-                    self._inbox.put_nowait(message)
-                except asyncio.QueueFull:
-                    self._flood()
+                raw = await self._socket.receive()
+                message = self._parse(raw)
+                if message is not None:
+                    self._keep(message, len(raw.data))
+
+    def _keep(self, message: Any, size_bytes: int) -> None:
+        """Until it can be worked on. Raises `_Closed` when that is too much."""
+        if self._inbox.full() or self._inbox_bytes + size_bytes > INBOX_BYTES:
+            self._flood()
+        self._inbox_bytes += size_bytes
+        self._inbox.put_nowait((message, size_bytes))
 
     def _parse(self, raw: WSMessage) -> Any:
         """The message; None when it was refused. Raises `_Closed` at the end of the connection."""
@@ -256,7 +266,8 @@ class Conversation:
 
     async def _work(self, room: Room, member: Member) -> None:
         while True:
-            message = await self._inbox.get()
+            message, size_bytes = await self._inbox.get()
+            self._inbox_bytes -= size_bytes
             self._context.metrics.messages.labels(message.type).inc()
             try:
                 await self._handle(room, member, message)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from core.tokens import RoomClaims
 from signaling.rooms import Room
 
 Purpose = Literal["publish", "subscribe", "feed", "view"]
@@ -20,3 +21,5 @@ class Use:
     feed: str = ""
     track_ids: frozenset[str] = frozenset()
     """view: the tracks it began with; a WHEP session cannot change them."""
+    claims: RoomClaims | None = None
+    """feed, view: of the token it was begun with."""

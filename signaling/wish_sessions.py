@@ -7,7 +7,7 @@ import secrets
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from core.errors import Forbidden, NotFound, RemoteError
+from core.errors import Conflict, Forbidden, NotFound, RemoteError
 from core.ids import new_id
 from core.messages import Participant
 from core.tokens import RoomClaims
@@ -53,7 +53,7 @@ class WishSessions:
         async with self._publishing[(room.name, feed)]:
             room.check_feed(feed, claims.sub)
             held = room.feeds.get(feed)
-            use = Use(room, "feed", claims.sub, feed)
+            use = Use(room, "feed", claims.sub, feed, claims=claims)
             participant_id = held.stand_in.participant_id if held else new_id("p")
             description = await self._create(use, "publish", participant_id, offer)
             stand_in = Participant(
@@ -61,7 +61,11 @@ class WishSessions:
             )
             transport_id = description.transport_id
             replaced = room.feeds.get(feed)
-            out = room.hold_feed(Feed(feed, claims.sub, transport_id, stand_in), description.tracks)
+            try:
+                out = room.hold_feed(Feed(feed, claims.sub, transport_id, stand_in), description.tracks)
+            except Conflict:  # other feeds came meanwhile
+                self._service.abandon(transport_id)
+                raise
             self._service.deliver(room, out)
             if replaced is not None:
                 await self._end(replaced.transport_id)
@@ -72,19 +76,23 @@ class WishSessions:
         tracks = [track.track_id for track in room.feed_tracks(feed)]
         if not tracks:
             raise NotFound(f"nobody publishes {feed} at the moment", code="feed_not_live")
-        use = Use(room, "view", claims.sub, feed, frozenset(tracks))
+        use = Use(room, "view", claims.sub, feed, frozenset(tracks), claims)
         viewers = [other for other in self._service.uses.values() if other.purpose == "view"]
         if sum(other.owner == claims.sub for other in viewers) >= MAX_VIEWERS_PER_SUBJECT:
             raise RemoteError("too many players with this token", code="too_many_sessions", status=429)
         return await self._create(use, "view", new_id("p"), offer, tracks)
 
     def etag(self, transport_id: str) -> str:
-        return self._ice[transport_id].etag
+        """Raises `NotFound` when the session is over already."""
+        ice = self._ice.get(transport_id)
+        if ice is None:
+            raise NotFound("this session is over", code="session_not_found")
+        return ice.etag
 
     async def patch(
         self, session: SessionUrl, claims: RoomClaims, if_match: str, fragment: str
-    ) -> str | None:
-        """Trickled candidates (None) or an ICE restart (our fragment; the ETag is new).
+    ) -> tuple[str | None, str]:
+        """Trickled candidates (None) or an ICE restart (our fragment); and the ETag from now on.
 
         RFC 9725 §4.3: 428 without If-Match, 412 for an ETag of before a restart.
         """
@@ -99,7 +107,7 @@ class WishSessions:
             answer = await worker.patch(transport_id, fragment)
             if answer is not None:
                 ice.etag = IceSession().etag
-            return answer
+            return answer, self.etag(transport_id)
 
     async def end(self, session: SessionUrl, claims: RoomClaims) -> None:
         """Raises `NotFound` when it is over already."""
@@ -112,7 +120,8 @@ class WishSessions:
         use = self._service.uses.get(transport_id)
         if transport_id not in self._ice or use is None or _url(use, transport_id) != session:
             raise NotFound("this session is over", code="session_not_found")
-        if use.owner != claims.sub:
+        consultation = use.room.consultation.consultation_id
+        if (use.owner, use.room.name, consultation) != (claims.sub, claims.room, claims.con):
             raise Forbidden("this is somebody else's session", code="not_yours")
         return transport_id
 
