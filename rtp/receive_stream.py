@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+from core.clock import NS_PER_S
 from core.errors import ProtocolError
-from rtp.capture_clock import CaptureClock
+from rtp.capture_clock import IMPLAUSIBLE_NS, CaptureClock
 from rtp.extensions import decode_abs_capture_time, parse_extensions
 from rtp.nack import NackGenerator
 from rtp.packet import RtpPacket
 from rtp.reports import ReceptionStats
 from rtp.rtcp import ReportBlock, SenderReport
 from rtp.rtx import unwrap
+from rtp.sequence import timestamp_delta
 from rtp.window import IndexWindow
 
 
@@ -25,6 +27,7 @@ class ReceiveStream:
 
     __slots__ = (
         "_abs_capture_time_id",
+        "_arrival_ns",
         "_payload_types",
         "_rtx_payload_types",
         "_timestamp",
@@ -67,6 +70,8 @@ class ReceiveStream:
         self.rtt_ns: int | None = None
         self._window: IndexWindow | None = None
         self._timestamp: int | None = None
+        self._arrival_ns = 0
+        """Of the newest frame begun, and when it came; 0 when nobody told."""
         self.bytes_received = 0
         """Payload bytes of packets that `receive` returned."""
         self.duplicates = 0
@@ -128,7 +133,8 @@ class ReceiveStream:
         arrival_ns = packet.arrival_ns
         if not arrival_ns:
             return
-        self.capture_clock.on_arrival(packet.timestamp, arrival_ns)
+        self._arrival_ns = arrival_ns
+        self.capture_clock.capture_time_us(packet.timestamp, arrival_ns)  # begins anew after a jump
         number = self._abs_capture_time_id
         if number is None or packet.extension_profile is None:
             return
@@ -143,7 +149,16 @@ class ReceiveStream:
     def on_sender_report(self, report: SenderReport, arrival_ns: int, now_ns: int) -> None:
         """An SR of this SSRC. `arrival_ns` is Unix time, `now_ns` monotonic."""
         self.stats.on_sender_report(report.ntp_time, now_ns)
+        if not self._is_about_now(report.rtp_timestamp, arrival_ns):
+            return
         self.capture_clock.on_sender_report(report.ntp_time, report.rtp_timestamp, arrival_ns, self.rtt_ns)
+
+    def _is_about_now(self, rtp_timestamp: int, arrival_ns: int) -> bool:
+        """False for an SR whose timestamp does not fit the frames that come: it would date them wrong."""
+        if self._timestamp is None or not self._arrival_ns:
+            return True
+        ahead_ns = timestamp_delta(rtp_timestamp, self._timestamp) * NS_PER_S // self.clock_rate
+        return abs(ahead_ns - (arrival_ns - self._arrival_ns)) <= IMPLAUSIBLE_NS
 
     def set_rtt(self, rtt_ns: int) -> None:
         """The transport's present round trip: it paces retries and bounds the capture clock's error."""

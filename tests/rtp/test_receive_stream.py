@@ -186,3 +186,29 @@ def test_a_broken_extension_does_not_cost_the_frame() -> None:
     first.arrival_ns = START_NS
     first.extension_profile, first.extension = 0xBEDE, b"\x5f\0\0\0"
     assert receiver.receive(first, 0) is first
+
+
+def arriving(number: int, *, jump: int = 0) -> RtpPacket:
+    """A packet on time; its timestamp is `jump` seconds off."""
+    made = packet(number)
+    made.timestamp = (made.timestamp + jump * 90_000) & 0xFFFFFFFF
+    made.arrival_ns = START_NS + number * NS_PER_S // 30
+    return made
+
+
+def test_a_sender_report_about_other_timestamps_than_those_that_come_dates_nothing() -> None:
+    receiver, first = stream(), arriving(1)
+    receiver.receive(first, 0)
+    report = SenderReport(SSRC, unix_ns_to_ntp(START_NS), arriving(1, jump=3600).timestamp, 1, 5)
+    receiver.on_sender_report(report, first.arrival_ns, 50)
+    assert receiver.capture_clock.capture_time_us(first.timestamp) == first.arrival_ns // 1000
+    block = receiver.report_block(50)
+    assert block is not None
+    assert block.last_sr, "the round trip can be measured all the same"
+
+
+def test_frames_whose_timestamps_jump_are_dated_by_their_arrival() -> None:
+    receiver, jumped = stream(), arriving(2, jump=3600)
+    receiver.receive(arriving(1), 0)
+    receiver.receive(jumped, 0)
+    assert receiver.capture_clock.capture_time_us(jumped.timestamp) == jumped.arrival_ns // 1000
