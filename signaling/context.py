@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import structlog
@@ -36,7 +36,7 @@ class Context:
     passwords: Passwords
     service: RoomService
     metrics: Metrics
-    service_secret: str
+    service_secret: str = field(repr=False)
 
     async def audit(self, actor: str, action: str, target: str, outcome: str = "ok") -> None:
         """Append to the audit trail and log it. What clients sent is kept readable, and short."""

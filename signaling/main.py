@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import ssl
@@ -12,6 +13,7 @@ from typing import Final
 
 import structlog
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from core.clock import SystemClock
 from core.config import Settings
@@ -55,7 +57,13 @@ async def serving(
     app: web.Application, settings: Settings, *, first_request_within_s: float = FIRST_REQUEST_WITHIN_S
 ) -> AsyncIterator[int]:
     """Listen while the context lasts; yields the port (of interest when `settings.port` is 0)."""
-    runner = web.AppRunner(app, access_log=None, keepalive_timeout=KEEPALIVE_S, shutdown_timeout=SHUTDOWN_S)
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        keepalive_timeout=KEEPALIVE_S,
+        shutdown_timeout=SHUTDOWN_S,
+        logger=_http_logger(),
+    )
     await runner.setup()
     try:
         make_protocol = runner.server
@@ -69,6 +77,20 @@ async def serving(
             guard.close()
     finally:
         await runner.cleanup()
+
+
+class _NoUnreadableRequests(logging.Filter):
+    """aiohttp logs bytes it cannot parse. They may be a password, framed wrongly: only the sender is told."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
+def _http_logger() -> logging.Logger:
+    logger = logging.getLogger("signaling.http")
+    if not logger.filters:
+        logger.addFilter(_NoUnreadableRequests())
+    return logger
 
 
 async def _listen(factory: Callable[[], asyncio.Protocol], settings: Settings) -> asyncio.Server:

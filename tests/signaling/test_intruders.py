@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import gzip
+import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 
@@ -82,6 +84,50 @@ async def test_a_path_longer_than_any_file_s_is_not_found(world: World) -> None:
     for path in ("x" * 300 + ".html", "assets/" + "y" * 300 + ".js", "x/" * 2_500 + "a.js", "x" * 300):
         async with world.session.get(f"/{path}") as response:
             assert response.status in (200, 404), await response.text()
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body", "status", "code"),
+    [
+        ("gzip", b"abc", 400, "bad_body"),
+        ("identity", b"{" + b" " * 300_000, 413, "too_large"),
+        ("gzip", gzip.compress(b"{" + b" " * 50_000_000), 413, "too_large"),
+        ("identity", b"[" * 9_000, 422, "invalid_body"),
+    ],
+)
+async def test_a_body_that_cannot_be_read_is_the_sender_s_fault(
+    world: World, encoding: str, body: bytes, status: int, code: str
+) -> None:
+    headers = {"Content-Type": "application/json", "Content-Encoding": encoding}
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield body
+
+    async with world.session.post(
+        "/api/v1/auth/login", data=chunks(), headers=headers, skip_auto_headers=["Content-Encoding"]
+    ) as response:
+        assert response.content_type == "application/problem+json"
+        assert (response.status, (await response.json())["code"]) == (status, code)
+
+
+async def test_a_password_that_was_taken_for_a_request_is_not_logged(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    body = b'{"username": "wang", "password": "hunter2"}\r\n\r\n'
+    head = b"POST /api/v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    host, port = world.base_url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(head + b"Content-Length: 0\r\n\r\n")
+    assert (await asyncio.wait_for(reader.readline(), WITHIN_S)).startswith(b"HTTP/1.1 422")
+    writer.write(body)
+    assert b"400 Bad Request" in await asyncio.wait_for(reader.read(), WITHIN_S)
+    writer.close()
+    assert "hunter2" not in caplog.text
+
+
+async def test_what_everyone_holds_does_not_show_the_secret_when_printed(world: World) -> None:
+    assert world.context.service_secret not in repr(world.context)
 
 
 # --- tokens ------------------------------------------------------------------------------
