@@ -98,18 +98,10 @@ class CaptureClock:
         self._anchor_ns: int | None = None
         self._mapping_uncertainty_ns = ARRIVAL_ONLY_NS
 
-    def on_arrival(self, rtp_timestamp: int, arrival_ns: int) -> None:
-        """A packet came. Only the first after a reset matters: capture is taken to have been then.
-
-        All `arrival_ns` here are Unix time.
-        """
-        if self._anchor_ns is None:
-            self._move(rtp_timestamp, arrival_ns, ARRIVAL_ONLY_NS)
-
     def on_sender_report(
         self, ntp_time: int, rtp_timestamp: int, arrival_ns: int, rtt_ns: int | None = None
     ) -> None:
-        """An SR of this SSRC; `rtt_ns` is the transport's present round trip, when known."""
+        """An SR of this SSRC; `arrival_ns` is Unix time, `rtt_ns` the present round trip, when known."""
         sender_ns = ntp_to_unix_ns(ntp_time)
         self._reports.add(sender_ns, arrival_ns, rtt_ns)
         seen = self._capture_time_seen_ns

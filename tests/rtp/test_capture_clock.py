@@ -52,7 +52,7 @@ def test_nothing_is_known_before_the_first_packet() -> None:
 
 def test_until_a_report_comes_arrival_stands_in_with_a_wide_bound() -> None:
     clock, publisher = CaptureClock(RATE), Publisher(delay_ns=30 * MS)
-    clock.on_arrival(publisher.timestamp(0), START_NS + 30 * MS)
+    clock.capture_time_us(publisher.timestamp(0), START_NS + 30 * MS)
     assert publisher.error_us(clock, NS_PER_S) == pytest.approx(30_000, abs=20)
     assert clock.uncertainty_us is not None
     assert clock.uncertainty_us > 100_000
