@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
-from collections.abc import Coroutine, Iterable
+from collections import Counter
+from collections.abc import Coroutine, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -57,6 +59,7 @@ class RoomService:
         self.uses: dict[str, Use] = {}
         self.attached: dict[str, Attached] = {}
         self._directory = directory
+        self._held: Counter[str] = Counter()
         self._group: asyncio.TaskGroup | None = None
         pool.listener = self
 
@@ -83,6 +86,16 @@ class RoomService:
                 ),
             )
         return room
+
+    @contextlib.contextmanager
+    def holding(self, room: Room) -> Iterator[None]:
+        """The room stays while something is about to begin in it; only its consultation's end ends it."""
+        self._held[room.name] += 1
+        try:
+            yield
+        finally:
+            self._held[room.name] -= 1
+            self._held = +self._held
 
     async def join(self, room: Room, claims: RoomClaims, connection: Connection) -> Member:
         """A new member; it is welcomed. Raises `Conflict` when the room is full."""
@@ -292,7 +305,7 @@ class RoomService:
 
     async def _drop_if_empty(self, room: Room) -> None:
         used = any(use.room is room for use in self.uses.values())
-        if room.empty and not used and self.rooms.get(room.name) is room:
+        if room.empty and not used and not self._held[room.name] and self.rooms.get(room.name) is room:
             del self.rooms[room.name]
             await self._directory.release_room(room.name)
 

@@ -104,7 +104,8 @@ async def _negotiate(
     sessions = request.app[SESSIONS]
     begin = sessions.publish if _kind(request) == "whip" else sessions.view
     try:
-        return await begin(room, feed, claims, offer)
+        with context.service.holding(room):
+            return await begin(room, feed, claims, offer)
     except RemoteError as error:
         if error.status == 400:  # the HTTP request was fine: it is the offer that cannot be used
             raise RemoteError(str(error), code=error.code, status=422) from None

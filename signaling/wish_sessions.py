@@ -130,6 +130,8 @@ class WishSessions:
     ) -> TransportDescription:
         self._forget_dead()
         worker = await self._service.pool.place(use.room.name)
+        if self._service.rooms.get(use.room.name) is not use.room:
+            raise NotFound("this consultation is over", code="consultation_closed")
         transport_id = new_id("t")
         wanted = CreateTransport.model_validate(
             {

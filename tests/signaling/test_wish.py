@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from core import messages
+from core.consultations import close_consultation
 from core.tokens import Grants
 from core.worker_api import TransportChanged
 from signaling.grants import device_grants, viewer_grants
@@ -287,3 +288,28 @@ async def test_publishing_and_watching_are_audited(world: World, box: str, playe
     assert ("device:box", "whip", "ok") in trail
     assert ("device:box", "whip", "forbidden") in trail
     assert ("player:1", "whep", "ok") in trail
+
+
+async def test_a_feed_that_waits_for_the_media_server_is_seen_once_it_is_there(workerless: World) -> None:
+    context, box = workerless.context, workerless.room_token("device:box", "device")
+    posting = asyncio.create_task(workerless.whip("ultrasound", box))
+    while not context.service.rooms:
+        await asyncio.sleep(0.005)
+    await context.service.tick()
+    await workerless.worker.start()
+    assert (await posting).status == 201
+    _, welcome = await workerless.join("u_1", "specialist")
+    assert [track.feed for track in welcome.tracks] == ["ultrasound"]
+
+
+async def test_a_feed_does_not_begin_when_its_consultation_ended_meanwhile(workerless: World) -> None:
+    context, box = workerless.context, workerless.room_token("device:box", "device")
+    posting = asyncio.create_task(workerless.whip("ultrasound", box))
+    while not context.service.rooms:
+        await asyncio.sleep(0.005)
+    await close_consultation(workerless.database, workerless.consultation.consultation_id)
+    context.service.end_room(context.service.rooms["demo"])
+    await workerless.worker.start()
+    response = await posting
+    assert (response.status, (await response.json())["code"]) == (404, "consultation_closed")
+    assert not workerless.worker.transports
