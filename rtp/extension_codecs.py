@@ -92,8 +92,7 @@ def decode_abs_capture_time(value: bytes) -> AbsoluteCaptureTime:
 
 
 def encode_playout_delay(min_ms: int, max_ms: int) -> bytes:
-    """Bounds of the receiver's delay → 2 × 12 bits in steps of 10 ms. Raises `ValueError` outside 0…40950 ms.
-    """
+    """Bounds of the receiver's delay → 2 × 12 bits in steps of 10 ms. `ValueError` outside 0…40950 ms."""
     low, high = min_ms // _PLAYOUT_DELAY_STEP_MS, max_ms // _PLAYOUT_DELAY_STEP_MS
     if not 0 <= low <= high <= _PLAYOUT_DELAY_MAX_STEPS:
         raise ValueError("playout delay is 0 ≤ min ≤ max ≤ 40950 ms")

@@ -1,5 +1,4 @@
-"""RTP header extensions: the one- and two-byte forms, the ids of one m-line, and cheap rewriting (RFC 8285).
-"""
+"""RTP header extensions: both forms, the ids of one m-line, cheap rewriting (RFC 8285)."""
 
 from __future__ import annotations
 

@@ -77,8 +77,7 @@ class RtpPacket:
 
 
 def extension_head(profile: int, block: bytes) -> bytes:
-    """The 4 bytes in front of an extension block. Raises `ValueError` unless its length is a multiple of 4.
-    """
+    """The 4 bytes in front of an extension block. `ValueError` unless a multiple of 4 long."""
     words, rest = divmod(len(block), 4)
     if rest or words > 0xFFFF:
         raise ValueError("an RTP extension block is a multiple of 4 bytes, at most 65535 words")

@@ -143,8 +143,7 @@ class CtrHmacCipher:
 
 
 class _Keystream:
-    """AES counter mode with SRTP's initial counter; the cipher context is made once and given a new counter.
-    """
+    """AES counter mode; the cipher context is made once and given a new counter."""
 
     __slots__ = ("_context", "_salt")
 

@@ -76,8 +76,7 @@ def dtls_exporter_bytes(profile: SrtpProfile) -> int:
 
 
 def keys_from_dtls(profile: SrtpProfile, material: bytes, *, is_client: bool) -> tuple[SrtpKeys, SrtpKeys]:
-    """Exported keying material → (keys we send with, keys we receive with), by our DTLS role (RFC 5764 §4.2).
-    """
+    """Exported keying material → (keys we send with, keys we receive with), by role (RFC 5764 §4.2)."""
     if len(material) != dtls_exporter_bytes(profile):
         raise ValueError(f"{profile.value} needs {dtls_exporter_bytes(profile)} bytes of keying material")
     key, salt = profile.key_bytes, profile.salt_bytes
