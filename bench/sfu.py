@@ -1,11 +1,10 @@
 """What forwarding costs: a real worker process, a publisher, and N subscribers over DTLS-SRTP on loopback.
 
-`python -m bench.sfu [--subscribers 1,10,30,60] [--seconds 10] [--feeds 1] [--json]`
+`teleconsult bench sfu [--subscribers 1,10,30,60] [--seconds 10] [--feeds 1] [--json]`
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 import os
@@ -342,35 +341,3 @@ def show(rows: Sequence[Row], *, as_json: bool) -> None:
         print(json.dumps({"cores": os.cpu_count(), "rows": [asdict(row) for row in rows]}, indent=2))
     else:
         Console(width=160 if not sys.stdout.isatty() else None).print(table(rows))
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Command line."""
-    parser = argparse.ArgumentParser(prog="python -m bench.sfu", description=__doc__)
-    parser.add_argument("--subscribers", default=",".join(map(str, DEFAULT_SUBSCRIBERS)))
-    parser.add_argument("--seconds", type=float, default=10.0)
-    parser.add_argument("--feeds", type=int, default=1)
-    parser.add_argument("--bitrate-bps", type=int, default=4_000_000)
-    parser.add_argument("--profile", help="one SRTP profile only, by OpenSSL's name")
-    parser.add_argument("--json", action="store_true")
-    given = parser.parse_args(arguments)
-    counts = [int(part) for part in given.subscribers.split(",")]
-
-    def note(row: Row) -> None:
-        print(f"{row.subscribers} subscribers: {row.cpu_us_per_packet:.2f} µs per packet", file=sys.stderr)
-
-    rows = asyncio.run(
-        run(
-            counts,
-            given.seconds,
-            feeds=given.feeds,
-            bitrate_bps=given.bitrate_bps,
-            profile=given.profile,
-            on_row=note,
-        )
-    )
-    show(rows, as_json=given.json)
-
-
-if __name__ == "__main__":
-    main()
