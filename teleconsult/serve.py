@@ -59,7 +59,12 @@ def service_roles(settings: Settings) -> list[Role]:
     ]
     worker_arguments = tuple(part for api in apis for part in ("--worker", api))
     roles.append(
-        Role("signaling", own_command("serve", "--role", "signaling", *worker_arguments), environment)
+        Role(
+            "signaling",
+            own_command("serve", "--role", "signaling", *worker_arguments),
+            environment,
+            spare=True,
+        )
     )
     if settings.recipients:
         roles.append(Role("recorder", own_command("serve", "--role", "recorder"), environment, spare=True))

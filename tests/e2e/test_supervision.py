@@ -83,6 +83,7 @@ class Witness:
                 self.feed_tracks.discard(message.track_id)
             case messages.ParticipantJoined() if message.participant.role == "recorder":
                 self.recorders.append(message.participant.participant_id)
+                self._watcher.recording = "off"  # what its predecessor said no longer counts
 
 
 @contextlib.asynccontextmanager
