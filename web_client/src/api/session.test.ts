@@ -1,4 +1,4 @@
-import { beforeEach, expect, test } from "vitest";
+import { beforeEach, expect, test, vi } from "vitest";
 import { ApiError, type Fetch } from "./http";
 import { Session, type TokenStorage } from "./session";
 
@@ -152,5 +152,17 @@ test("signing out forgets at once and tells the server", async () => {
   session.signOut();
   expect(stored.size).toBe(0);
   expect(server.asked.at(-1)).toMatchObject({ path: "/auth/logout", token: "access-1" });
+  await expect(session.me()).rejects.toMatchObject({ status: 401 });
+});
+
+test("signing out after a long pause ends the session at the server, too", async () => {
+  const session = newPage();
+  await session.signIn("wang", "right");
+  now += 700_000;
+  session.signOut();
+  expect(stored.size).toBe(0);
+  await vi.waitFor(() => {
+    expect(server.asked.at(-1)).toMatchObject({ path: "/auth/logout", token: "access-2" });
+  });
   await expect(session.me()).rejects.toMatchObject({ status: 401 });
 });

@@ -84,10 +84,10 @@ export class Session {
 
   /** Forgets everything at once; tells the server if it can be told. */
   signOut(): void {
-    const token = this.accessToken;
+    const { accessToken, refreshToken } = this;
+    const fresh = this.now() < this.refreshAfterMs;
     this.forget();
-    if (token === null) return;
-    callApi("/auth/logout", { method: "POST", token }, this.fetcher).catch(() => undefined);
+    this.endAtServer(fresh ? accessToken : null, refreshToken).catch(() => undefined);
   }
 
   /** The page is hidden or goes: keep what a reload needs. */
@@ -151,12 +151,23 @@ export class Session {
   }
 
   private async exchange(refreshToken: string): Promise<void> {
+    this.keep(await this.askForTokens(refreshToken));
+  }
+
+  private async askForTokens(refreshToken: string): Promise<Tokens> {
     const call: Call = {
       method: "POST",
       body: { refresh_token: refreshToken },
       timeoutMs: REFRESH_TIMEOUT_MS,
     };
-    this.keep((await callApi("/auth/refresh", call, this.fetcher)) as Tokens);
+    return (await callApi("/auth/refresh", call, this.fetcher)) as Tokens;
+  }
+
+  /** With an access token that has expired, the server would not listen: the session would live on there. */
+  private async endAtServer(accessToken: string | null, refreshToken: string | null): Promise<void> {
+    let token = accessToken;
+    if (token === null && refreshToken !== null) token = (await this.askForTokens(refreshToken)).access_token;
+    if (token !== null) await callApi("/auth/logout", { method: "POST", token }, this.fetcher);
   }
 
   private keep(tokens: Tokens): void {
