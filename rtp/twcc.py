@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import count, islice, repeat
-from typing import Final, NamedTuple
+from collections import deque
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import accumulate, count, islice, repeat
+from typing import Final, NamedTuple, cast
 
 from rtp.rtcp import TransportFeedback
 from rtp.sequence import SequenceUnwrapper
@@ -126,6 +128,10 @@ class PacketResult(NamedTuple):
     arrival_ns: int | None
 
 
+_result: Final = partial(cast("Callable[..., PacketResult]", tuple.__new__), PacketResult)
+"""`PacketResult._make` without its Python frame."""
+
+
 class SendLog:
     """Sender: what went out under which transport-wide number, matched with the feedback that comes back.
 
@@ -174,9 +180,28 @@ class SendLog:
         """
         units = self._unwrapped_reference(feedback.reference_time) * _UNITS_PER_REFERENCE
         base = self._unwrapper.peek(feedback.base_sequence)
+        deltas = feedback.deltas
+        if not self._lost and None not in deltas:
+            logged = list(map(self._log.get, range(base, base + len(deltas))))
+            if None not in logged:
+                return self._all_received(base, cast("Sequence[int]", deltas), units, logged)
+        return self._some_received(base, deltas, units)
+
+    def _all_received(
+        self, base: int, deltas: Sequence[int], units: int, logged: Sequence[tuple[int, int] | None]
+    ) -> list[PacketResult]:
+        """The usual case, without a loop of ours: it comes ten times a second from every subscriber."""
+        sizes_bytes, sent_ns = zip(*cast("Sequence[tuple[int, int]]", logged), strict=True)
+        self.in_flight_bytes -= sum(sizes_bytes)
+        deque(map(self._log.pop, range(base, base + len(deltas))), maxlen=0)
+        arrivals_ns = [at * DELTA_NS for at in accumulate(deltas, initial=units)][1:]
+        numbers = [number & 0xFFFF for number in range(base, base + len(deltas))]
+        return list(map(_result, zip(numbers, sizes_bytes, sent_ns, arrivals_ns, strict=True)))
+
+    def _some_received(self, base: int, deltas: Sequence[int | None], units: int) -> list[PacketResult]:
         log, lost = self._log, self._lost
         results: list[PacketResult] = []
-        for number, delta in enumerate(feedback.deltas, base):
+        for number, delta in enumerate(deltas, base):
             if delta is None:
                 if number in log and number not in lost:
                     lost.add(number)
