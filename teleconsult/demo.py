@@ -20,7 +20,7 @@ from rich.table import Table
 
 from archive.keys import create_identity
 from core.config import DEFAULT_HTTP_PORT, DEFAULT_UDP_PORT, Recipient, Settings, load_settings
-from core.errors import ConfigError
+from core.errors import ConfigError, Unavailable
 from signaling.seed import DemoSeed, end_demo, seed_demo
 from teleconsult.ready import wait_for_http, wait_for_room
 from teleconsult.serve import service_roles, settings_environment, short_runtime_dir, start_logging
@@ -66,7 +66,7 @@ def command(
     udp_port: Annotated[int, typer.Option(help="Media port; 0 takes a free one.")] = DEFAULT_UDP_PORT,
     host: Annotated[str, typer.Option(help="Address to serve on.")] = "127.0.0.1",
     announce: Annotated[str | None, typer.Option(help="host:port clients send media to.")] = None,
-    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "warning",
+    log_level: Annotated[str, typer.Option(help="Of demo.log: debug, info, warning or error.")] = "info",
 ) -> None:
     """Run everything here, with two live feeds and people to sign in as. Ctrl-C ends it."""
     os.umask(0o077)  # keys, tokens and passwords of the demo are its user's alone
@@ -77,8 +77,16 @@ def command(
         udp_port=free_port(host, udp_port, socket.SOCK_DGRAM, "--udp-port"), announce=announce, workers=1,
         recipients=[recipient.model_dump() for recipient in recipients], log_level=log_level,
     )  # fmt: skip
-    start_logging(settings)
-    asyncio.run(run_demo(short_runtime_dir(settings)))
+    start_logging(settings.model_copy(update={"log_level": "warning"}))  # the console is for people
+    try:
+        asyncio.run(run_demo(short_runtime_dir(settings)))
+    except Unavailable as error:
+        raise Unavailable(f"{error}; what happened is in {log_file(settings)}") from None
+
+
+def log_file(settings: Settings) -> Path:
+    """Where the demo's processes write their log."""
+    return settings.data_dir / "demo.log"
 
 
 def free_port(host: str, port: int, kind: socket.SocketKind, flag: str) -> int:
@@ -162,9 +170,12 @@ async def run_demo(settings: Settings) -> None:
     console = Console(stderr=False)
     ready_file = settings.data_dir / "demo.json"
     ready_file.unlink(missing_ok=True)
-    with console.status("Preparing keys and people …") as status:
+    with (
+        console.status("Preparing keys and people …") as status,
+        log_file(settings).open("ab") as log_output,
+    ):
         prepared = await prepare(settings)
-        supervisor = Supervisor(roles(prepared), own_command("spare"))
+        supervisor = Supervisor(roles(prepared), own_command("spare"), log_output.fileno())
         ended = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -233,5 +244,6 @@ def tell(console: Console, prepared: Prepared) -> None:
         table.add_row(username, password, purposes.get(role, role))
     console.print(table)
     console.print(f"Archive: {prepared.settings.archive_dir}", soft_wrap=True)
+    console.print(f"Log: {log_file(prepared.settings)}", soft_wrap=True)
     console.print(f"All of this for programs: {prepared.settings.data_dir / 'demo.json'}", soft_wrap=True)
     console.print("Ctrl-C ends it.")

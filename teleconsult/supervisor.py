@@ -66,9 +66,16 @@ class Backoff:
 class Supervisor:
     """Runs until cancelled or `stop()`; then ends its children in reverse order, politely first."""
 
-    def __init__(self, roles: Sequence[Role], spare_command: tuple[str, ...] | None = None) -> None:
+    def __init__(
+        self,
+        roles: Sequence[Role],
+        spare_command: tuple[str, ...] | None = None,
+        output: int | None = None,
+    ) -> None:
+        """`spare_command`: what waits to take a role over. `output`: descriptor of the children's log."""
         self._roles = roles
         self._spare_command = spare_command
+        self._output = output
         self._spare: asyncio.subprocess.Process | None = None
         self._running: dict[str, asyncio.subprocess.Process] = {}
         self._stopping = asyncio.Event()
@@ -123,7 +130,7 @@ class Supervisor:
     async def _start(self, role: Role) -> asyncio.subprocess.Process:
         process = self._take_over(role) if role.spare else None
         if process is None:
-            process = await _spawn(role.command, role.environment, asyncio.subprocess.DEVNULL)
+            process = await self._spawn(role.command, role.environment, asyncio.subprocess.DEVNULL)
         self._running[role.name] = process
         log.info("role_started", role=role.name, pid=process.pid)
         return process
@@ -139,12 +146,24 @@ class Supervisor:
         process.stdin.close()
         return process
 
+    async def _spawn(
+        self, command: Sequence[str], environment: Mapping[str, str], stdin: int
+    ) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            *command,
+            stdin=stdin,
+            stdout=self._output,
+            stderr=self._output,
+            env={**os.environ, **environment, "TELECONSULT_PARENT": str(os.getpid())},
+            start_new_session=True,  # Ctrl-C reaches only us: the order of ending is ours to choose
+        )
+
     async def _keep_spare(self, command: tuple[str, ...]) -> None:
         """Have a spare ready, again and again. One that dies while waiting is replaced in the same way."""
         while True:
             await asyncio.sleep(SPARE_AFTER_S)
             if self._spare is None or self._spare.returncode is not None:
-                self._spare = await _spawn(command, {}, asyncio.subprocess.PIPE)
+                self._spare = await self._spawn(command, {}, asyncio.subprocess.PIPE)
 
     async def _end_all(self) -> None:
         if self._spare is not None:
@@ -153,17 +172,6 @@ class Supervisor:
             process = self._running.pop(role.name, None)
             if process is not None:
                 await _end(process)
-
-
-async def _spawn(
-    command: Sequence[str], environment: Mapping[str, str], stdin: int
-) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
-        *command,
-        stdin=stdin,
-        env={**os.environ, **environment, "TELECONSULT_PARENT": str(os.getpid())},
-        start_new_session=True,  # Ctrl-C reaches only us: the order of ending is ours to choose
-    )
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

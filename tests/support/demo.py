@@ -64,7 +64,8 @@ class Demo:
 
     @property
     def log(self) -> str:
-        return (self.data_dir / "output.log").read_text(errors="replace")
+        files = [self.data_dir / name for name in ("demo.log", "output.log")]
+        return "\n".join(file.read_text(errors="replace") for file in files if file.exists())
 
     @property
     def archive(self) -> Path:
