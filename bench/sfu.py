@@ -255,10 +255,11 @@ def _row(
     srtp_profile: str,
 ) -> Row:
     def grown(*keys: str) -> float:
-        start, end = before, after
+        start: Any = before
+        end: Any = after
         for key in keys:
             start, end = start[key], end[key]
-        return float(end) - float(start)  # type: ignore[arg-type]  # the last key names a number
+        return float(end) - float(start)
 
     out = max(1.0, grown("counters", "packets_out"))
     user_s, system_s = grown("process", "cpu_user_s"), grown("process", "cpu_system_s")

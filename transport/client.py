@@ -20,7 +20,7 @@ from transport.aiortc_private import PortConnection
 from transport.api import DtlsRole, TransportSink, TransportState, host_candidate, is_loopback
 from transport.dtls import ALL_PROFILES, DtlsSession, fingerprint_of, new_certificate
 from transport.media import MediaSession
-from transport.path_check import INTERVAL_NS, PathChecker
+from transport.path_check import CHECKS_UNTIL_SILENT, INTERVAL_NS, PathChecker
 from transport.stun import is_stun, parse_stun, peek_request
 from transport.token_bucket import TokenBucket
 from transport.udp import Address, Local, UdpPort
@@ -45,9 +45,9 @@ ClientPath = tuple[UdpPort, tuple[str, int]]
 class ClientTransport:
     """One connection to a media endpoint. `gather`, then `connect`; states are reported to `sink`.
 
-    silent: the server has not answered for a second; checks go on, over every interface, and `connected`
-    comes
-    back by itself. closed with reason `refused`: the server does not know this connection any more.
+    silent: the server has not answered four checks (a second, by default); they go on, over every interface,
+    and `connected` comes back by itself. closed with reason `refused`: the server does not know this
+    connection any more.
     """
 
     def __init__(
@@ -57,6 +57,7 @@ class ClientTransport:
         controlling: bool = True,
         clock: Clock,
         profiles: Sequence[SrtpProfile] = ALL_PROFILES,
+        check_interval_ns: int = INTERVAL_NS,
     ) -> None:
         self.state: TransportState = "connecting"
         self.close_reason = ""
@@ -65,6 +66,7 @@ class ClientTransport:
         self._sink = sink
         self._clock = clock
         self._profiles = profiles
+        self._check_interval_ns = check_interval_ns
         self._controlling = controlling
         self._certificate = new_certificate()
         self.fingerprint = fingerprint_of(self._certificate)
@@ -169,6 +171,7 @@ class ClientTransport:
             tie_breaker=secrets.randbits(64),
             controlling=self._controlling,
             now_ns=self._clock.monotonic_ns(),
+            silent_ns=CHECKS_UNTIL_SILENT * self._check_interval_ns,
         )
         self._tick()
 
@@ -269,7 +272,7 @@ class ClientTransport:
         checker, now_ns = self._checker, self._clock.monotonic_ns()
         if checker is None or self.state == "closed":
             return
-        self._timer = asyncio.get_running_loop().call_later(INTERVAL_NS / NS_PER_S, self._tick)
+        self._timer = asyncio.get_running_loop().call_later(self._check_interval_ns / NS_PER_S, self._tick)
         if checker.is_refused(now_ns):
             self._shut("refused")
         elif checker.quiet_ns(now_ns) >= GONE_NS:

@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Final
 
-from core.clock import NS_PER_MS, NS_PER_S
+from core.clock import NS_PER_MS
 from rtp.sdp import IceParameters
 from transport.stun import BINDING_ERROR, BINDING_RESPONSE, StunMessage, check_request
 
 INTERVAL_NS: Final = 250 * NS_PER_MS
-SILENT_NS: Final = 1 * NS_PER_S
+CHECKS_UNTIL_SILENT: Final = 4
+SILENT_NS: Final = CHECKS_UNTIL_SILENT * INTERVAL_NS
 REFUSALS_BELIEVED: Final = 2
 REFUSED_AFTER_NS: Final = 500 * NS_PER_MS
 MAX_OUTSTANDING: Final = 256
@@ -27,13 +28,21 @@ class PathChecker:
     """Round trips and answers over all paths of one transport; paths are opaque. Times: monotonic ns."""
 
     def __init__(
-        self, local: IceParameters, remote: IceParameters, *, tie_breaker: int, controlling: bool, now_ns: int
+        self,
+        local: IceParameters,
+        remote: IceParameters,
+        *,
+        tie_breaker: int,
+        controlling: bool,
+        now_ns: int,
+        silent_ns: int = SILENT_NS,
     ) -> None:
         self.rtt_ns: int | None = None
         self._username = f"{remote.ufrag}:{local.ufrag}"
         self._pwd = remote.pwd
         self._tie_breaker = tie_breaker
         self._controlling = controlling
+        self._silent_ns = silent_ns
         self._outstanding: dict[bytes, tuple[Hashable, int]] = {}
         self._answered_ns = now_ns
         self._refusals = 0
@@ -73,8 +82,8 @@ class PathChecker:
         return True
 
     def is_silent(self, now_ns: int) -> bool:
-        """No check was answered for a second."""
-        return now_ns - self._answered_ns >= SILENT_NS
+        """No check was answered for `silent_ns`."""
+        return now_ns - self._answered_ns >= self._silent_ns
 
     def is_refused(self, now_ns: int) -> bool:
         """The server says that it does not know us (it was restarted, or gave us up)."""
