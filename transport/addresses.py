@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
 
 import ifaddr
 
@@ -15,6 +16,18 @@ def plain_address(address: Address) -> tuple[str, int]:
     if host.startswith("::ffff:") and "." in host:
         host = host[7:]
     return host, int(address[1])
+
+
+def usable_host(host: str) -> str:
+    """`host`, or `0.0.0.0` for `::` where the kernel has no IPv6."""
+    if not (":" in host and ipaddress.ip_address(host).is_unspecified):
+        return host
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+            probe.bind((host, 0))
+    except OSError:
+        return "0.0.0.0"  # noqa: S104  # what was asked for, as far as it can be had
+    return host
 
 
 def host_addresses(bound: str) -> list[str]:

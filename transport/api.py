@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Sequence
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 from zlib import crc32
 
 from rtp.packet import RtpPacket
@@ -21,10 +21,12 @@ __all__ = [
     "Fingerprint",
     "IceParameters",
     "MediaTransport",
+    "RunSink",
     "TransportSink",
     "TransportState",
     "host_candidate",
     "is_loopback",
+    "tcp_candidate",
 ]
 
 
@@ -32,6 +34,17 @@ def host_candidate(address: str, port: int, *, preference: int = 65535) -> Candi
     """A UDP host candidate with RFC 8445 §5.1.2.1's priority; `preference` (16 bits) orders our addresses."""
     foundation = str(crc32(address.encode()))
     return Candidate(foundation, 1, "udp", (126 << 24) | (preference << 8) | 255, address, port, "host")
+
+
+def tcp_candidate(address: str, port: int, *, preference: int = 8191) -> Candidate:
+    """A passive TCP host candidate; `preference` (13 bits) orders our addresses.
+
+    Priority: type preference 90 as browsers have it, so that UDP comes first; direction preference 4
+    (RFC 6544 §4.2).
+    """
+    priority = (90 << 24) | (((4 << 13) | preference) << 8) | 255
+    foundation = str(crc32(f"tcp {address}".encode()))
+    return Candidate(foundation, 1, "tcp", priority, address, port, "host", tcp_type="passive")
 
 
 def is_loopback(candidate: Candidate) -> bool:
@@ -48,6 +61,13 @@ class TransportSink(Protocol):
         """`compound` is authenticated plaintext."""
 
     def state_changed(self, state: TransportState) -> None: ...
+
+
+@runtime_checkable
+class RunSink(Protocol):
+    """A sink that can take what came at once: packets of one stream with successive numbers."""
+
+    def rtp_run_received(self, packets: Sequence[RtpPacket]) -> None: ...
 
 
 class MediaTransport(Protocol):

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import ipaddress
 import secrets
+import ssl
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -13,19 +14,32 @@ import structlog
 
 from core.clock import NS_PER_S, Clock
 from core.errors import ProtocolError, Unavailable
+from core.messages import IceServer
 from rtp.sdp import Candidate, Fingerprint, IceParameters
 from rtp.srtp import SrtpKeys, SrtpProfile, SrtpSender
 from transport.addresses import plain_address
 from transport.aiortc_private import PortConnection
 from transport.api import DtlsRole, TransportSink, TransportState, host_candidate, is_loopback
+from transport.detour import DetourPort, Detours
 from transport.dtls import ALL_PROFILES, DtlsSession, fingerprint_of, new_certificate
 from transport.media import MediaSession
 from transport.path_check import CHECKS_UNTIL_SILENT, INTERVAL_NS, PathChecker
+from transport.stream import StreamConnection
 from transport.stun import is_stun, parse_stun, peek_request
 from transport.token_bucket import TokenBucket
 from transport.udp import Address, Local, UdpPort
 
 ICE_DEADLINE_S: Final = 10.0
+DETOUR_AFTER_S: Final = 0.4
+"""Head start of UDP before TCP and TURN are tried, when there are UDP candidates."""
+DETOUR_CHECK_S: Final = 0.1
+PERSISTENT_AFTER_S: Final = 1.0
+PERSISTENT_CHECK_S: Final = 0.25
+"""aioice doubles the time between its checks, up to seconds; a network that comes back is to be noticed."""
+UDP_PROBE_NS: Final = 5 * NS_PER_S
+"""While media goes by TCP or a relay, UDP is tried so often: networks change."""
+REOPEN_NS: Final = 2 * NS_PER_S
+UDP_RANK: Final = 2
 DTLS_DEADLINE_S: Final = 10.0
 GONE_NS: Final = 120 * NS_PER_S
 """Longer than the server keeps a silent transport: nobody can be there any more."""
@@ -39,7 +53,8 @@ _WILDCARDS: Final = {4: "0.0.0.0", 6: "::"}  # noqa: S104  # routing shall choos
 _log = structlog.get_logger()
 
 Deliver = Callable[[bytes, tuple[Any, ...]], None]
-ClientPath = tuple[UdpPort, tuple[str, int]]
+ClientPort = UdpPort | DetourPort
+ClientPath = tuple[ClientPort, tuple[str, int]]
 
 
 class ClientTransport:
@@ -47,7 +62,9 @@ class ClientTransport:
 
     silent: the server has not answered four checks (a second, by default); they go on, over every interface,
     and `connected` comes back by itself. closed with reason `refused`: the server does not know this
-    connection any more.
+    connection any more. Where UDP does not get through, it goes by the server's TCP candidates, or through
+    `ice_servers`, and back to UDP when that works; `relay_only`: through those alone. `tls`: whom to trust
+    for `turns:`.
     """
 
     def __init__(
@@ -58,6 +75,8 @@ class ClientTransport:
         clock: Clock,
         profiles: Sequence[SrtpProfile] = ALL_PROFILES,
         check_interval_ns: int = INTERVAL_NS,
+        tls: ssl.SSLContext | None = None,
+        relay_only: bool = False,
     ) -> None:
         self.state: TransportState = "connecting"
         self.close_reason = ""
@@ -72,6 +91,10 @@ class ClientTransport:
         self.fingerprint = fingerprint_of(self._certificate)
         self._connection = PortConnection(controlling=controlling, open_port=self._open_port)
         self._ports: list[UdpPort] = []
+        self._relay_only = relay_only
+        self._detours = Detours(clock, self._detour_received, self._detour_lost, tls=tls)
+        self._first_answer: asyncio.Future[ClientPath] | None = None
+        self._probed_ns = self._reopened_ns = clock.monotonic_ns()
         self._targets: frozenset[tuple[str, int]] = frozenset()
         self._path: ClientPath | None = None
         self._checker: PathChecker | None = None
@@ -109,7 +132,7 @@ class ClientTransport:
         return None if self._checker is None else self._checker.rtt_ns
 
     @property
-    def port(self) -> UdpPort | None:
+    def port(self) -> ClientPort | None:
         """The port in use; its counters are ours."""
         return None if self._path is None else self._path[0]
 
@@ -128,8 +151,10 @@ class ClientTransport:
         remote_fingerprints: Sequence[Fingerprint],
         candidates: Sequence[Candidate],
         dtls_role: DtlsRole,
+        ice_servers: Sequence[IceServer] = (),
     ) -> None:
         """Reach the server and shake hands. Raises `Unavailable`, after which the transport is closed."""
+        self._detours.servers = ice_servers
         try:
             await self._connect_ice(remote, candidates)
             await self._connect_dtls(remote_fingerprints, dtls_role)
@@ -155,17 +180,25 @@ class ClientTransport:
     # connecting
 
     async def _connect_ice(self, remote: IceParameters, candidates: Sequence[Candidate]) -> None:
-        usable = [found for found in candidates if found.transport == "udp" and found.is_ip]
-        usable = usable[:MAX_REMOTE_CANDIDATES]
-        if any(is_loopback(found) for found in usable):
+        usable = [found for found in candidates if found.is_ip][:MAX_REMOTE_CANDIDATES]
+        udp = [found for found in usable if found.transport == "udp"]
+        if any(is_loopback(found) for found in udp):
             await self._connection.gather_also(_LOOPBACK)
-        self._targets = frozenset((str(ipaddress.ip_address(found.address)), found.port) for found in usable)
+        self._targets = frozenset(_place(found) for found in udp)
+        self._detours.peers = [_place(found) for found in udp]
+        if not self._relay_only:
+            self._detours.tcp = [_place(found) for found in usable if found.tcp_type == "passive"]
+        self._checker = self._new_checker(remote)
         try:
             async with asyncio.timeout(ICE_DEADLINE_S):
-                self._path = await self._connection.connect_to(remote, usable)
+                self._path = await self._first_path(remote, [] if self._relay_only else udp)
         except (ConnectionError, TimeoutError):
-            raise Unavailable("the media server cannot be reached over UDP", code="ice_failed") from None
-        self._checker = PathChecker(
+            raise Unavailable("the media server cannot be reached", code="ice_failed") from None
+        await self._detours.close(keep=None if isinstance(self._path[0], UdpPort) else self._path[0])
+        self._tick()
+
+    def _new_checker(self, remote: IceParameters) -> PathChecker:
+        return PathChecker(
             self.local,
             remote,
             tie_breaker=secrets.randbits(64),
@@ -173,7 +206,60 @@ class ClientTransport:
             now_ns=self._clock.monotonic_ns(),
             silent_ns=CHECKS_UNTIL_SILENT * self._check_interval_ns,
         )
-        self._tick()
+
+    async def _first_path(self, remote: IceParameters, udp: Sequence[Candidate]) -> ClientPath:
+        """Raises `ConnectionError` when nothing gets through."""
+        attempts: set[asyncio.Task[ClientPath]] = set()
+        self._first_answer = asyncio.get_running_loop().create_future()
+        if udp:
+            direct = asyncio.create_task(self._direct_path(remote, udp))
+            persistent = self._persistent_path(self._first_answer, direct)
+            attempts |= {direct, asyncio.create_task(persistent)}
+        if self._detours.exist:
+            delay_s = DETOUR_AFTER_S if udp else 0.0
+            attempts.add(asyncio.create_task(self._detour_path(self._first_answer, delay_s)))
+        waiting = attempts
+        try:
+            while waiting:
+                done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                for attempt in done:
+                    if attempt.exception() is None:
+                        return attempt.result()
+        finally:
+            for attempt in attempts:
+                attempt.cancel()
+            await asyncio.gather(*attempts, return_exceptions=True)
+        raise ConnectionError("nothing gets through")
+
+    async def _direct_path(self, remote: IceParameters, udp: Sequence[Candidate]) -> ClientPath:
+        return await self._connection.connect_to(remote, udp)
+
+    async def _persistent_path(
+        self, answer: asyncio.Future[ClientPath], direct: asyncio.Task[ClientPath]
+    ) -> ClientPath:
+        """The first UDP path that answers late. Raises `ConnectionError` when `direct` has given up."""
+        await asyncio.wait({direct}, timeout=PERSISTENT_AFTER_S)
+        while not (answer.done() or direct.done()):
+            for path in self._udp_paths()[:MAX_CHECKED_PATHS]:
+                self._check(path)
+            await asyncio.wait(
+                {answer, direct}, timeout=PERSISTENT_CHECK_S, return_when=asyncio.FIRST_COMPLETED
+            )
+        if not answer.done():
+            raise ConnectionError("aioice knows")
+        return answer.result()
+
+    async def _detour_path(self, answer: asyncio.Future[ClientPath], delay_s: float) -> ClientPath:
+        """The first way round that answers a check. Raises `ConnectionError`."""
+        await asyncio.sleep(delay_s)
+        self._detours.open()
+        while self._detours.is_opening or self._detours.ports:
+            for path in self._detours.pairs():
+                self._check(path)
+            await asyncio.wait({answer}, timeout=DETOUR_CHECK_S)
+            if answer.done():
+                return answer.result()
+        raise ConnectionError("no way round")
 
     async def _connect_dtls(self, fingerprints: Sequence[Fingerprint], role: DtlsRole) -> None:
         self._dtls = DtlsSession(
@@ -213,15 +299,27 @@ class ClientTransport:
         self._ports.append(port)
         return port
 
+    def _detour_received(
+        self, port: DetourPort, datagrams: Sequence[bytes], source: tuple[str, int], arrival_ns: int
+    ) -> None:
+        self._received(port, _ignore, datagrams, source, arrival_ns, known=True)
+
+    def _detour_lost(self, port: DetourPort) -> None:
+        """The connection that carried everything is gone: no need to wait for silence."""
+        if self._path is not None and self._path[0] is port and self.state == "connected":
+            self._go_silent()
+
     def _received(
         self,
-        port: UdpPort,
+        port: ClientPort,
         deliver: Deliver,
         datagrams: Sequence[bytes],
         source: tuple[str, int],
         arrival_ns: int,
+        *,
+        known: bool = False,
     ) -> None:
-        known = source in self._targets
+        known = known or source in self._targets
         for datagram in datagrams:
             first = datagram[0] if datagram else 255
             if first <= 3:
@@ -234,7 +332,7 @@ class ClientTransport:
                 self._dtls.feed(datagram)
 
     def _stun_received(
-        self, port: UdpPort, deliver: Deliver, datagram: bytes, source: tuple[str, int], known: bool
+        self, port: ClientPort, deliver: Deliver, datagram: bytes, source: tuple[str, int], known: bool
     ) -> None:
         checker, now_ns = self._checker, self._clock.monotonic_ns()
         ours = checker is not None and checker.expects(datagram[8:20])
@@ -257,12 +355,17 @@ class ClientTransport:
         return names is not None and names[0] == self.local.ufrag and self._stranger_budget.take(now_ns)
 
     def _answered(self, path: ClientPath, now_ns: int) -> None:
-        """A check got through; over another path it counts only while the one in use is silent."""
+        """A check got through. Another path is taken while the one in use is silent, or when it is better."""
+        if self._path is None:
+            if self._first_answer is not None and not self._first_answer.done():
+                self._first_answer.set_result(path)
+            return
         if path != self._path:
-            if self.state != "silent":
+            if self.state != "silent" and _rank(path) <= _rank(self._path):
                 return
             _log.info("path_changed", rtt_ns=self.rtt_ns)
             self._path = path
+            self._check(path)
         if self.state == "silent":
             self._enter("connected")
 
@@ -278,22 +381,53 @@ class ClientTransport:
         elif checker.quiet_ns(now_ns) >= GONE_NS:
             self._shut("silent_too_long")
         elif checker.is_silent(now_ns) and self.state == "connected":
-            self._open_wildcards()
-            self._enter("silent")
-        for port, target in self._paths_to_check():
-            request = checker.request((port, target), secrets.token_bytes(12), now_ns)
-            port.send((request,), target)
+            self._go_silent()
+        for path in self._paths_to_check():
+            self._check(path)
+        self._look_for_better(now_ns)
+
+    def _go_silent(self) -> None:
+        self._open_wildcards()
+        self._reopened_ns = self._clock.monotonic_ns()
+        self._detours.open()
+        self._enter("silent")
+
+    def _check(self, path: ClientPath, *, nominate: bool = True) -> None:
+        if self._checker is not None:
+            number, now_ns = secrets.token_bytes(12), self._clock.monotonic_ns()
+            path[0].send((self._checker.request(path, number, now_ns, nominate=nominate),), path[1])
+
+    def _look_for_better(self, now_ns: int) -> None:
+        """Silent: other ways round. Connected by one of them: does UDP work now?
+
+        That is asked without USE-CANDIDATE: the server would send there at once, and it may be a one-way
+        street.
+        """
+        if self.state == "silent" and now_ns - self._reopened_ns >= REOPEN_NS:
+            self._reopened_ns = now_ns
+            self._detours.open()
+        if self.state == "connected" and self._path is not None and _rank(self._path) < UDP_RANK:
+            if now_ns - self._probed_ns < UDP_PROBE_NS:
+                return
+            self._probed_ns = now_ns
+            for path in self._udp_paths():
+                self._check(path, nominate=False)
 
     def _paths_to_check(self) -> list[ClientPath]:
         if self.state != "silent":
             return [] if self._path is None else [self._path]
+        return [*self._detours.pairs(), *self._udp_paths()][:MAX_CHECKED_PATHS]
+
+    def _udp_paths(self) -> list[ClientPath]:
+        if self._relay_only:
+            return []
         pairs = [(port, target) for port in reversed(self._ports) for target in self._targets]
-        return [pair for pair in pairs if pair[0].is_ipv6 == (":" in pair[1][0])][:MAX_CHECKED_PATHS]
+        return [pair for pair in pairs if pair[0].is_ipv6 == (":" in pair[1][0])]
 
     def _open_wildcards(self) -> None:
         """Ports bound to no interface: they follow the routing table to whichever network there is now."""
         versions = {ipaddress.ip_address(host).version for host, _ in self._targets}
-        if any(port.is_wildcard for port in self._ports):
+        if self._relay_only or any(port.is_wildcard for port in self._ports):
             return
         for version in versions:
             with contextlib.suppress(OSError):
@@ -319,6 +453,7 @@ class ClientTransport:
         if self._dtls is not None:
             await self._dtls.close()
         self._path = None
+        await self._detours.close()
         await self._connection.close()
         for port in self._ports:
             port.close()
@@ -330,6 +465,15 @@ class ClientTransport:
             self._sink.state_changed(state)
         except Exception:
             _log.exception("transport_sink_failed")
+
+
+def _place(candidate: Candidate) -> tuple[str, int]:
+    return str(ipaddress.ip_address(candidate.address)), candidate.port
+
+
+def _rank(path: ClientPath) -> int:
+    """UDP, then a connection to the server, then a relay."""
+    return UDP_RANK if isinstance(path[0], UdpPort) else 1 if isinstance(path[0], StreamConnection) else 0
 
 
 def _ignore(datagram: bytes, source: tuple[Any, ...]) -> None:

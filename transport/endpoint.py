@@ -1,30 +1,38 @@
-"""The server's media endpoint: one UDP port, many transports, and everybody else's datagrams."""
+"""The server's media endpoint: one UDP port and the same one for TCP, many transports, and everybody else's
+datagrams.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
+
+import structlog
 
 from core.clock import Clock
 from core.errors import Conflict, ProtocolError, Unavailable
 from rtp.sdp import Candidate
 from rtp.srtp import SrtpProfile
-from transport.addresses import host_addresses, plain_address
-from transport.api import TransportSink, host_candidate
+from transport.addresses import host_addresses, plain_address, usable_host
+from transport.api import TransportSink, host_candidate, tcp_candidate
 from transport.dtls import ALL_PROFILES, new_certificate
 from transport.ice_lite import Check
+from transport.lane import FanOut
 from transport.liveness import LivenessLimits
 from transport.media import media_ssrc
-from transport.server import Path, ServerTransport
+from transport.native.engine import Engine
+from transport.server import Path, Port, ServerTransport
 from transport.stun import (
     BAD_REQUEST,
     UNAUTHENTICATED,
     error_response,
+    is_stun,
     parse_stun,
     peek_request,
 )
+from transport.tcp import TcpListener, is_tcp
 from transport.token_bucket import TokenBucket
 from transport.udp import Address, Local, UdpPort
 
@@ -37,6 +45,10 @@ ROAMING_ATTEMPTS_PER_S: Final = 200.0
 MAX_TRANSPORTS_PER_SSRC: Final = 4
 MIN_STRANGER_BYTES: Final = 20
 """A STUN header; everything authentic is longer."""
+BIND_ATTEMPTS: Final = 8
+"""For a free port number that TCP has free, too."""
+
+_log = structlog.get_logger()
 
 
 @dataclass(slots=True)
@@ -66,6 +78,9 @@ class MediaEndpoint:
         self.counters = EndpointCounters()
         self.candidates: list[Candidate] = []
         self.port: UdpPort
+        self.fan_out: FanOut | None = None
+        """The engine's way out; None where there is no engine."""
+        self.tcp: TcpListener | None = None
         self._limits = limits
         self._transports: dict[str, ServerTransport] = {}
         self._by_ufrag: dict[str, ServerTransport] = {}
@@ -87,24 +102,53 @@ class MediaEndpoint:
         clock: Clock,
         profiles: Sequence[SrtpProfile] = ALL_PROFILES,
         limits: LivenessLimits | None = None,
+        engine: Engine | None = None,
     ) -> MediaEndpoint:
-        """Bind `host`:`port` (0: any) and start reading.
+        """Bind `host`:`port` (0: any) and start reading, UDP and TCP alike.
 
         `announce`: the (address, port) pairs peers shall be told, where they differ from the machine's own
-        (NAT, port mapping). `profiles`: what is acceptable, best first. Raises `OSError` when the port is
-        taken.
+        (NAT, port mapping); port 0: the same number as here. `profiles`: what is acceptable, best first.
+        `engine`: seals and sends what many are sent at once. `::` serves IPv4 too, and IPv4 alone on a
+        machine without IPv6. Raises `OSError` when the UDP port is taken; when only the TCP port is, it goes
+        on without, and says so in the log.
         """
         endpoint = cls(clock, profiles, limits or LivenessLimits())
-        endpoint.port = UdpPort.bind(host, port, endpoint._received, clock)
+        host = usable_host(host)
+        endpoint._bind(host, port)
+        endpoint.fan_out = None if engine is None else FanOut(engine, endpoint.port)
         bound = endpoint.port.address[1]
-        pairs = announce or [(address, bound) for address in host_addresses(host)]
-        endpoint.candidates = [
+        pairs = [(address, number or bound) for address, number in announce]
+        endpoint._announce(pairs or [(address, bound) for address in host_addresses(host)])
+        endpoint.port.calm()
+        endpoint.port.start()
+        if endpoint.tcp is not None:
+            await endpoint.tcp.start(endpoint._tcp_received, endpoint.remove_path)
+        endpoint._tick()
+        return endpoint
+
+    def _bind(self, host: str, port: int) -> None:
+        for attempts_left in range(BIND_ATTEMPTS if port == 0 else 1, 0, -1):
+            self.port = UdpPort.bind(host, port, self._received, self.clock)
+            try:
+                self.tcp = TcpListener.bind(host, self.port.address[1], self.clock)
+                return
+            except OSError as error:
+                if attempts_left == 1:
+                    _log.warning("tcp_port_taken", port=self.port.address[1], error=error.strerror)
+                    return
+                self.port.close()
+
+    def _announce(self, pairs: Sequence[tuple[str, int]]) -> None:
+        """UDP first: some clients read no further than the first candidate."""
+        self.candidates = [
             host_candidate(address, number, preference=65535 - index)
             for index, (address, number) in enumerate(pairs)
         ]
-        endpoint.port.start()
-        endpoint._tick()
-        return endpoint
+        if self.tcp is not None:
+            self.candidates += [
+                tcp_candidate(address, number, preference=8191 - index)
+                for index, (address, number) in enumerate(pairs)
+            ]
 
     @property
     def on_batch_end(self) -> Callable[[], None]:
@@ -113,6 +157,8 @@ class MediaEndpoint:
     @on_batch_end.setter
     def on_batch_end(self, flush: Callable[[], None]) -> None:
         self.port.on_batch_end = flush
+        if self.tcp is not None:
+            self.tcp.on_batch_end = flush
 
     @property
     def transports(self) -> Sequence[ServerTransport]:
@@ -148,6 +194,8 @@ class MediaEndpoint:
         while self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
         self.port.close()
+        if self.tcp is not None:
+            self.tcp.close()
 
     # receiving
 
@@ -158,6 +206,23 @@ class MediaEndpoint:
             return
         for datagram in datagrams:
             self._stranger(datagram, address, local, arrival_ns)
+
+    def _tcp_received(self, datagrams: Sequence[bytes], address: Address, arrival_ns: int) -> None:
+        """From a connection. One that is nobody's yet may only say checks: media cannot roam to it."""
+        for number, datagram in enumerate(datagrams):
+            path = self._paths.get(address)
+            if path is not None:
+                path.transport.received(path, datagrams[number:], None, arrival_ns)
+                return
+            if not is_stun(datagram):
+                self._cut(address)
+                return
+            self.stun_received(datagram, address, None, None)
+
+    def _cut(self, address: Address) -> None:
+        self.counters.strangers += 1
+        if self.tcp is not None:
+            self.tcp.cut(address)
 
     def _stranger(self, datagram: bytes, address: Address, local: Local, arrival_ns: int) -> None:
         """A datagram from an unknown address: a check, media that moved here, or nothing we look at."""
@@ -218,16 +283,18 @@ class MediaEndpoint:
         if owner is not None and owner.transport is not transport and owner.transport.uses(owner, now_ns):
             self.counters.contested += 1
             return
-        result = transport.agent.check(Check(message, *names, address, plain_address(address)), now_ns)
+        protocol: Literal["udp", "tcp"] = "tcp" if is_tcp(address) else "udp"
+        check = Check(message, *names, address, plain_address(address), protocol)
+        result = transport.agent.check(check, now_ns)
         if result.accepted:
-            self.port.send((result.reply,), address, local)
+            self.port_to(address).send((result.reply,), address, local)
             transport.checked(address, local, result)
         elif validated or self._error_budget.take(now_ns):
             self._refuse(result.reply, address, local)
 
     def _refuse(self, reply: bytes, address: Address, local: Local) -> None:
         self.counters.refused += 1
-        self.port.send((reply,), address, local)
+        self.port_to(address).send((reply,), address, local)
 
     # for transports (server.TransportHost)
 
@@ -249,6 +316,11 @@ class MediaEndpoint:
         if transport not in known and len(known) < MAX_TRANSPORTS_PER_SSRC:
             self._by_ssrc[ssrc] = (*known, transport)
 
+    def port_to(self, address: Address) -> Port:
+        """What leads to `address`: its connection, or the UDP port."""
+        connection = self.tcp.connection(address) if self.tcp is not None and is_tcp(address) else None
+        return connection or self.port
+
     def path_of(self, address: Address) -> Path | None:
         return self._paths.get(address)
 
@@ -256,11 +328,19 @@ class MediaEndpoint:
         """The address is this transport's from now on."""
         self.remove_path(path.address)
         self._paths[path.address] = path
+        if self.tcp is not None and is_tcp(path.address):
+            self.tcp.settled(path.address)
 
     def remove_path(self, address: Address) -> None:
+        """The address is nobody's any more."""
         path = self._paths.pop(address, None)
         if path is not None:
+            self._unsettle(address)
             path.transport.path_lost(path)
+
+    def _unsettle(self, address: Address) -> None:
+        if self.tcp is not None and is_tcp(address):
+            self.tcp.unsettled(address)
 
     def forget(self, transport: ServerTransport) -> None:
         """Nothing that arrives reaches a closed transport."""
@@ -268,6 +348,7 @@ class MediaEndpoint:
         self._forget_ufrags(transport)
         for address in [address for address, path in self._paths.items() if path.transport is transport]:
             del self._paths[address]
+            self._unsettle(address)
         for ssrc, known in list(self._by_ssrc.items()):
             if transport in known:
                 self._forget_ssrc(ssrc, transport)
@@ -294,3 +375,5 @@ class MediaEndpoint:
         now_ns = self.clock.monotonic_ns()
         for transport in self.transports:
             transport.tick(now_ns)
+        if self.tcp is not None:
+            self.tcp.expire(now_ns)

@@ -119,6 +119,12 @@ class IceLiteAgent:
         """True for a validated source."""
         return source in self._pairs
 
+    def forget(self, source: Hashable) -> None:
+        """Nothing comes from `source` any more: the next nomination decides."""
+        if self.selected is not None and self.selected.source == source:
+            self.selected = None
+        self._pairs.pop(source, None)
+
     def _is_peer(self, generation: int, ufrag: str) -> bool:
         """A check may come before the answer with the peer's ufrag; our password vouches for it then."""
         remote = self._remotes.get(generation)

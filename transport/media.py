@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import structlog
 
 from core.errors import ProtocolError
+from rtp.packet import RtpPacket
 from rtp.srtp import SrtpKeys, SrtpReceiver, SrtpSender
-from transport.api import TransportSink
+from rtp.srtp_keys import derive_rtp_keys
+from transport.api import RunSink, TransportSink
+from transport.native.engine import Engine
+from transport.native.opener import NativeOpener
 
 MAX_ANNOUNCED_SSRCS: Final = 256
 """SSRCs of one peer by which it may be found again at a new address; later ones cannot roam by media alone.
@@ -42,7 +46,9 @@ class MediaSession:
         self.sealer: SrtpSender | None = None
         self.counters = MediaCounters()
         self._opener: SrtpReceiver | None = None
+        self._runs: NativeOpener | None = None
         self._sink = sink
+        self._deliver_run = sink.rtp_run_received if isinstance(sink, RunSink) else self._deliver_each
         self._ssrcs: set[int] = set()
         self._on_new_ssrc = on_new_ssrc
 
@@ -51,12 +57,32 @@ class MediaSession:
         """The negotiated SRTP profile by OpenSSL's name."""
         return None if self.sealer is None else self.sealer.profile.value
 
-    def set_keys(self, send: SrtpKeys, receive: SrtpKeys) -> None:
+    def set_keys(self, send: SrtpKeys, receive: SrtpKeys, engine: Engine | None = None) -> None:
+        """`engine`: opens runs, where the profile is one it knows."""
         self.sealer, self._opener = SrtpSender(send), SrtpReceiver(receive)
+        if engine is not None and receive.profile.is_gcm:
+            session = derive_rtp_keys(receive)
+            self._runs = NativeOpener(engine, self._opener, session.encryption, session.salt)
 
     def drop_keys(self) -> None:
         """Nothing is opened or sealed any more."""
-        self.sealer = self._opener = None
+        self.sealer = self._opener = self._runs = None
+
+    def receive_run(self, datagrams: Sequence[bytes], arrival_ns: int) -> int:
+        """Open datagrams that came at once, from the first on, as far as they are one stream's next packets,
+        and deliver them; how many. The others are for `receive`.
+        """
+        packets = [] if self._runs is None else self._runs.open_run(datagrams, arrival_ns)
+        if not packets:
+            return 0
+        self.counters.rtp_in += len(packets)
+        if packets[0].ssrc not in self._ssrcs:
+            self._announce(packets[0].ssrc)
+        try:
+            self._deliver_run(packets)
+        except Exception:
+            self._sink_failed()
+        return len(packets)
 
     def receive(self, datagram: bytes, arrival_ns: int) -> bool:
         """Open one datagram whose first byte is 128…191 and deliver it. False when it is not authentic."""
@@ -79,6 +105,13 @@ class MediaSession:
         except Exception:
             self._sink_failed()
         return True
+
+    def _deliver_each(self, packets: Sequence[RtpPacket]) -> None:
+        for packet in packets:
+            try:
+                self._sink.rtp_received(packet)
+            except Exception:
+                self._sink_failed()
 
     def _receive_rtcp(self, opener: SrtpReceiver, datagram: bytes, arrival_ns: int) -> bool:
         try:

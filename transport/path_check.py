@@ -1,6 +1,6 @@
 """Pure: the client's connectivity checks on paths in use: round trips, silence, refusal.
 
-Every check carries USE-CANDIDATE, so each one that arrives also tells a lite server where to send. An error
+Checks carry USE-CANDIDATE, so each one that arrives also tells a lite server where to send. An error
 reply cannot be signed by a server that does not know us any more: it is a hint, believed when it repeats and
 nothing better comes.
 """
@@ -47,8 +47,8 @@ class PathChecker:
         self._answered_ns = now_ns
         self._refusals = 0
 
-    def request(self, path: Hashable, transaction_id: bytes, now_ns: int) -> bytes:
-        """The next check for `path`; `transaction_id`: 12 random bytes."""
+    def request(self, path: Hashable, transaction_id: bytes, now_ns: int, *, nominate: bool = True) -> bytes:
+        """The next check for `path`; `transaction_id`: 12 random bytes. `nominate`: and send to me there."""
         while len(self._outstanding) >= MAX_OUTSTANDING:
             del self._outstanding[next(iter(self._outstanding))]
         self._outstanding[transaction_id] = (path, now_ns)
@@ -59,6 +59,7 @@ class PathChecker:
             priority=_PRFLX_PRIORITY,
             tie_breaker=self._tie_breaker,
             controlling=self._controlling,
+            nominate=nominate,
         )
 
     def expects(self, transaction_id: bytes) -> bool:

@@ -14,13 +14,17 @@ from aiortc import RTCCertificate
 
 from core.clock import NS_PER_S, Clock
 from core.errors import Conflict
+from rtp.rtcp import ReceiverReport, build_compound
 from rtp.sdp import Fingerprint, IceParameters
 from rtp.srtp import SrtpKeys, SrtpProfile, SrtpSender
+from rtp.srtp_keys import derive_rtp_keys
 from transport.api import DtlsRole, TransportSink, TransportState
 from transport.dtls import DtlsSession, fingerprint_of
 from transport.ice_lite import CheckResult, IceLiteAgent
+from transport.lane import FanOut
 from transport.liveness import Liveness, LivenessLimits
 from transport.media import MediaSession
+from transport.path_challenge import PathChallenge
 from transport.token_bucket import TokenBucket
 from transport.udp import Address, Local, UdpPort
 
@@ -29,11 +33,17 @@ AMPLIFICATION: Final = 3
 STRANGER_CHECKS_PER_S: Final = 50.0
 """Checks from new addresses that are looked at per transport; validated ones are never limited."""
 
+MIN_RUN: Final = 3
+"""Datagrams from which on it pays to open them together."""
 PROVISIONAL_NS: Final = 10 * NS_PER_S
 """An address that is followed for its media alone is given up when it stays silent so long."""
 QUIET_PATH_NS: Final = 1 * NS_PER_S
 USED_PATH_NS: Final = 3 * NS_PER_S
 """No other transport may take an address heard so lately. Browsers check every 2.65 s at least."""
+KEEPALIVE: Final = build_compound([ReceiverReport(0, ())])
+"""What is said when there is nothing to say (RFC 6263 §4.6): a client that hears nothing for 0.7 s then knows
+that it is the network.
+"""
 
 _log = structlog.get_logger()
 
@@ -49,23 +59,34 @@ class Path:
     local: Local
     validated: bool
     heard_ns: int
+    port: Port
+    """What leads there: the UDP port, or the connection itself."""
     received_bytes: int = 0
     sent_bytes: int = 0
     heard: bool = False
     """Since the last tick: one clock reading per tick instead of one per packet."""
+    challenge: PathChallenge | None = None
+    """Out while the path is not validated."""
+
+
+class Port(Protocol):
+    """What both `UdpPort` and `StreamConnection` offer."""
+
+    def send(self, datagrams: Sequence[bytes], address: Address, local: Local = None) -> None: ...
 
 
 class TransportHost(Protocol):
     """What a transport needs of its endpoint."""
 
     clock: Clock
-    port: UdpPort
     certificate: RTCCertificate
     profiles: Sequence[SrtpProfile]
+    fan_out: FanOut | None
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None: ...
     def register_ssrc(self, ssrc: int, transport: ServerTransport) -> None: ...
     def register_ufrags(self, transport: ServerTransport) -> None: ...
+    def port_to(self, address: Address) -> Port: ...
     def path_of(self, address: Address) -> Path | None: ...
     def add_path(self, path: Path) -> None: ...
     def remove_path(self, address: Address) -> None: ...
@@ -108,8 +129,12 @@ class ServerTransport:
         self._fingerprints: list[Fingerprint] = []
         self._dtls_role: DtlsRole = "server"
         self._path: Path | None = None
+        self.lane = None if host.fan_out is None else host.fan_out.lane()
+        """The engine's way to the peer; None without an engine."""
         self._paths: dict[Address, Path] = {}
         self._muted = False
+        self._spoke = False
+        """Since the last tick."""
 
     # what owners see
 
@@ -175,10 +200,11 @@ class ServerTransport:
     def send(self, datagrams: Sequence[bytes]) -> None:
         """Send sealed packets in order to where the peer is now."""
         path = self._path
+        self._spoke = True
         if path is None or self._muted:
             self.counters.unsendable += len(datagrams)
         elif path.validated:
-            self._host.port.send(datagrams, path.address, path.local)
+            path.port.send(datagrams, path.address, path.local)
         else:
             self._send_limited(path, datagrams)
 
@@ -197,6 +223,8 @@ class ServerTransport:
         if self._dtls is not None:
             self._host.spawn(self._dtls.close())
         self.media.drop_keys()
+        if self.lane is not None:
+            self.lane.drop_key()
         self._report()
 
     # what the endpoint calls
@@ -204,6 +232,11 @@ class ServerTransport:
     def received(self, path: Path, datagrams: Sequence[bytes], local: Local, arrival_ns: int) -> None:
         """Datagrams from one of our addresses."""
         returning = self._is_return(path)
+        if not returning and len(datagrams) >= MIN_RUN and path.validated:
+            opened = self.media.receive_run(datagrams, arrival_ns)
+            if opened:
+                path.heard = True
+                datagrams = datagrams[opened:]
         receive = self.media.receive_newer if returning else self.media.receive
         authentic = False
         for datagram in datagrams:
@@ -213,7 +246,7 @@ class ServerTransport:
             elif 20 <= first <= 63:
                 if path.validated and self._dtls is not None:
                     self._dtls.feed(datagram)
-            elif first <= 3:
+            elif first <= 3 and not self._proves(path, datagram):
                 self._host.stun_received(datagram, path.address, local, path)
         if authentic:
             path.heard = True
@@ -232,22 +265,43 @@ class ServerTransport:
         if not self.media.receive_newer(datagram, arrival_ns):
             return False
         now_ns = self._host.clock.monotonic_ns()
-        path = Path(self, address, local, False, now_ns, received_bytes=len(datagram), heard=True)
+        port = self._host.port_to(address)
+        path = Path(self, address, local, False, now_ns, port, received_bytes=len(datagram), heard=True)
         self._add_path(path)
         self._select(path)
+        self._challenge(path)
+        return True
+
+    def _challenge(self, path: Path) -> None:
+        """Ask whether the peer is there; some times, as one datagram may get lost."""
+        remote = self.agent.remote
+        if path.challenge is None and remote is not None:
+            number, tie_breaker = secrets.token_bytes(12), secrets.randbits(64)
+            path.challenge = PathChallenge(self.agent.local, remote, number, tie_breaker)
+        if path.challenge is not None and (request := path.challenge.ask()) is not None:
+            path.port.send((request,), path.address, path.local)
+
+    def _proves(self, path: Path, datagram: bytes) -> bool:
+        """True when it is the answer to our challenge: the peer is there, and gets everything from now on."""
+        if path.challenge is None or not path.challenge.is_answered_by(datagram):
+            return False
+        path.validated, path.heard, path.challenge = True, True, None
+        self._settle_lane()
         return True
 
     def checked(self, address: Address, local: Local, result: CheckResult) -> None:
         """A signed check came from `address`."""
         path = self._host.path_of(address)
         if path is None or path.transport is not self:
-            path = Path(self, address, local, True, self._host.clock.monotonic_ns())
+            port = self._host.port_to(address)
+            path = Path(self, address, local, True, self._host.clock.monotonic_ns(), port)
             self._add_path(path)
-        path.validated, path.local, path.heard = True, local, True
+        path.validated, path.local, path.heard, path.challenge = True, local, True, None
         if result.dropped is not None:
             self._forget_source(result.dropped)
         if result.selected or self._path is None:
             self._select(path)
+        self._settle_lane()
         self._start_dtls()
 
     def uses(self, path: Path, now_ns: int) -> bool:
@@ -256,12 +310,20 @@ class ServerTransport:
         return heard and path.validated and self.state == "connected"
 
     def path_lost(self, path: Path) -> None:
-        """Another transport has proven that the address is its, or nobody has proven anything in time."""
+        """Another transport has proven that the address is its, nobody has proven anything in time, or the
+        connection is gone.
+        """
         self._paths.pop(path.address, None)
+        self.agent.forget(path.address)
         if path is self._path:
             selected = self.agent.selected
             known = [other for other in self._paths.values() if selected and other.address == selected.source]
-            self._path = known[0] if known else None
+            self._path = known[0] if known else self._last_heard()
+            self._settle_lane()
+
+    def _last_heard(self) -> Path | None:
+        validated = [path for path in self._paths.values() if path.validated]
+        return max(validated, key=lambda path: (path.heard, path.heard_ns), default=None)
 
     def tick(self, now_ns: int) -> None:
         """A few times per second: liveness, and paths that have gone quiet."""
@@ -269,10 +331,28 @@ class ServerTransport:
         self._note_heard(now_ns)
         reason = self._liveness.tick(now_ns)
         self._muted = not self._liveness.may_send(now_ns)
+        self._settle_lane()
         if reason is not None:
             self.close(reason)
         elif self.state != before:
             self._report()
+        self._keep_alive()
+
+    def _settle_lane(self) -> None:
+        """The lane is open while `send` would send without a second thought."""
+        if self.lane is not None:
+            path = self._path
+            usable = (
+                path is not None and path.validated and not self._muted and isinstance(path.port, UdpPort)
+            )
+            self.lane.lead_to((path.address, path.local) if path is not None and usable else None)
+
+    def _keep_alive(self) -> None:
+        if self.lane is not None and self.lane.spoke:
+            self._spoke, self.lane.spoke = True, False
+        if not self._spoke and not self._muted and self.state in ("connected", "silent"):
+            self.send_rtcp(KEEPALIVE)
+        self._spoke = False
 
     # inside
 
@@ -284,6 +364,8 @@ class ServerTransport:
                 self._follow(path, now_ns)
             elif not path.validated and now_ns - path.heard_ns > PROVISIONAL_NS:
                 self._host.remove_path(path.address)
+            if path.challenge is not None and path is self._path:
+                self._challenge(path)
 
     def _follow(self, path: Path, now_ns: int) -> None:
         """Send where the peer is heard when the path in use has fallen quiet and no nomination came."""
@@ -306,6 +388,7 @@ class ServerTransport:
         if path is self._path:
             return
         self._path = path
+        self._settle_lane()
         self.counters.path_changes += 1
         _log.info("path_selected", transport=self.id, validated=path.validated)
 
@@ -315,7 +398,7 @@ class ServerTransport:
                 self.counters.limited += 1
                 continue
             path.sent_bytes += len(datagram)
-            self._host.port.send((datagram,), path.address, path.local)
+            path.port.send((datagram,), path.address, path.local)
 
     def _start_dtls(self) -> None:
         if self._dtls is not None or self._path is None or not self._fingerprints:
@@ -334,12 +417,16 @@ class ServerTransport:
     def _send_dtls(self, datagram: bytes) -> None:
         path = self._path
         if path is not None and path.validated:
-            self._host.port.send((datagram,), path.address, path.local)
+            path.port.send((datagram,), path.address, path.local)
 
     def _keys(self, send: SrtpKeys, receive: SrtpKeys) -> None:
         if self.state == "closed":
             return
-        self.media.set_keys(send, receive)
+        engine = None if self._host.fan_out is None else self._host.fan_out.engine
+        self.media.set_keys(send, receive, engine)
+        if self.lane is not None and send.profile.is_gcm:
+            session = derive_rtp_keys(send)
+            self.lane.set_key(session.encryption, session.salt)
         self._liveness.connected(self._host.clock.monotonic_ns())
         _log.info("transport_connected", transport=self.id, srtp=self.srtp_profile)
         self._report()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from aioice import stun
+from aioice.stun import Class, Message, Method
 
 from core.errors import ProtocolError
 
@@ -22,6 +23,11 @@ UNAUTHENTICATED: Final = (401, "Unauthenticated")
 
 _HEADER: Final = struct.Struct("!HH4s12s")
 _ATTRIBUTE: Final = struct.Struct("!HH")
+
+IPV6: Final = 2
+REQUESTED_ADDRESS_FAMILY: Final = "REQUESTED-ADDRESS-FAMILY"
+
+__all__ = ["Class", "Message", "Method"]  # aioice's, for TURN
 
 BINDING_REQUEST: Final = 0x0001
 BINDING_INDICATION: Final = 0x0011
@@ -83,14 +89,32 @@ def _split_username(value: bytes) -> tuple[str, str] | None:
     return (receiver, sender) if colon else None
 
 
-def parse_stun(datagram: bytes) -> StunMessage:
-    """Parse a Binding message. Raises `ProtocolError` and nothing else."""
+def _pack_family(family: int) -> bytes:
+    return bytes([family, 0, 0, 0])
+
+
+def _unpack_family(data: bytes) -> int:
+    return data[0]
+
+
+stun.ATTRIBUTES_BY_NAME.setdefault(
+    REQUESTED_ADDRESS_FAMILY, (0x0017, REQUESTED_ADDRESS_FAMILY, _pack_family, _unpack_family)
+)  # RFC 8656 §18.7, which aioice does not know: without it relays are IPv4
+
+
+def parse_any(datagram: bytes) -> Message:
+    """Parse a STUN message of any method. Raises `ProtocolError` and nothing else."""
     if not is_stun(datagram) or len(datagram) > MAX_MESSAGE_BYTES:
         raise ProtocolError("not a STUN message")
     try:
-        parsed = stun.parse_message(datagram)
+        return stun.parse_message(datagram)
     except (ValueError, IndexError, KeyError, struct.error) as error:  # UnicodeDecodeError is a ValueError
         raise ProtocolError(f"malformed STUN message: {type(error).__name__}") from None
+
+
+def parse_stun(datagram: bytes) -> StunMessage:
+    """Parse a Binding message. Raises `ProtocolError` and nothing else."""
+    parsed = parse_any(datagram)
     if parsed.message_method != stun.Method.BINDING:
         raise ProtocolError("STUN method is not Binding")
     kind = int(parsed.message_method) | int(parsed.message_class)
@@ -117,13 +141,22 @@ def error_response(transaction_id: bytes, code: tuple[int, str], pwd: str | None
 
 
 def check_request(
-    transaction_id: bytes, username: str, pwd: str, *, priority: int, tie_breaker: int, controlling: bool
+    transaction_id: bytes,
+    username: str,
+    pwd: str,
+    *,
+    priority: int,
+    tie_breaker: int,
+    controlling: bool,
+    nominate: bool = True,
 ) -> bytes:
-    """A full agent's connectivity check (RFC 8445 §7.2.2), with USE-CANDIDATE when it is `controlling`."""
+    """A full agent's connectivity check (RFC 8445 §7.2.2); USE-CANDIDATE if it controls and nominates."""
     message = stun.Message(stun.Method.BINDING, stun.Class.REQUEST, transaction_id)
     message.attributes |= {"USERNAME": username, "PRIORITY": priority}
     if controlling:
-        message.attributes |= {"ICE-CONTROLLING": tie_breaker, "USE-CANDIDATE": None}
+        message.attributes["ICE-CONTROLLING"] = tie_breaker
+        if nominate:
+            message.attributes["USE-CANDIDATE"] = None
     else:
         message.attributes["ICE-CONTROLLED"] = tie_breaker
     message.add_message_integrity(pwd.encode())

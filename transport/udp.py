@@ -17,6 +17,8 @@ from typing import Any, Final, TypeAlias
 import structlog
 
 from core.clock import NS_PER_S, Clock
+from transport.feedback_socket import feedback_socket
+from transport.native.engine import Engine, Totals
 from transport.segmentation import MAX_RUN_BYTES, runs
 
 SOL_UDP: Final = 17
@@ -36,7 +38,11 @@ ANCILLARY_BYTES: Final = 256
 CALLS_PER_DRAIN: Final = 64
 DATAGRAMS_PER_DRAIN: Final = 256
 """After so many receive calls or datagrams (about 1 ms of work) the batch is flushed and the loop goes on."""
+ROOM_TO_REST_BYTES: Final = 1 << 20
+"""As the kernel counts: about 400 datagrams."""
 MAX_DESTINATIONS_REMEMBERED: Final = 4096
+CALM_S: Final = 0.035
+"""So long transport-wide feedback may wait for media to wake us (`UdpPort.calm`): a frame's time at 30/s."""
 
 _SEGMENT_ERRORS: Final = frozenset({errno.EINVAL, errno.EMSGSIZE, errno.EIO, errno.EOPNOTSUPP})
 _FULL_ERRORS: Final = frozenset({errno.EAGAIN, errno.ENOBUFS, errno.ENOMEM})
@@ -87,11 +93,18 @@ class UdpPort:
         self._socket = sock
         self._receiver = receiver
         self._clock = clock
+        self._feedback: socket.socket | None = None
+        self._calm_timer: asyncio.TimerHandle | None = None
+        self._rest_s = 0.0
+        self._rest_timer: asyncio.TimerHandle | None = None
         self._buffer = bytearray(RECEIVE_BYTES)
         self._view = memoryview(self._buffer)
+        self._overflowed = [0, 0]
         self._locals: dict[bytes, Local] = {}
         self._max_segment: dict[Address, int] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop_reading: Callable[[int], object] = int
+        """The loop's. What it answers depends on the loop, whatever its type says."""
         self.can_segment = _can_segment(sock)
         self.coalesces = _enable_receive_options(sock)
 
@@ -103,7 +116,10 @@ class UdpPort:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         sock = socket.socket(family, socket.SOCK_DGRAM)
         try:
-            _prepare(sock, wildcard=ipaddress.ip_address(host).is_unspecified)
+            wildcard = ipaddress.ip_address(host).is_unspecified
+            if family == socket.AF_INET6:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, not wildcard)
+            _prepare(sock, wildcard=wildcard)
             sock.bind((host, port))
             return cls(sock, receiver, clock)
         except BaseException:
@@ -113,34 +129,113 @@ class UdpPort:
     def start(self) -> None:
         """Read from now on, on the running event loop."""
         self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(self._socket.fileno(), self._drain)
+        self._stop_reading = self._loop.remove_reader
+        self._loop.add_reader(self._socket.fileno(), self._readable)
+        if self._feedback is not None:
+            self._loop.add_reader(self._feedback.fileno(), self._feedback_readable)
+
+    def calm(self) -> None:
+        """Where the kernel can: transport-wide feedback gets a socket of its own, which is read after
+        whatever else comes, and every `CALM_S`. To be called before `start`.
+        """
+        self._feedback = feedback_socket(self._socket)
+        if self._feedback is not None:
+            _prepare(self._feedback, wildcard=self.is_wildcard)
+            _enable_receive_options(self._feedback)
+
+    def rest(self, seconds: float) -> None:
+        """From now on, what comes waits up to so long and is read together: for those who need it whole
+        rather than soon. Arrival times are the kernel's. Does nothing where the kernel gives little room.
+        """
+        if self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) >= ROOM_TO_REST_BYTES:
+            self._rest_s = seconds
+
+    @property
+    def waits_for_media(self) -> bool:
+        """True while feedback does not wake us, but is looked for whenever something else does."""
+        return self._calm_timer is not None
 
     def close(self) -> None:
         """Stop reading and give the port back. Safe to call twice."""
-        if self._loop is not None:
-            self._loop.remove_reader(self._socket.fileno())
-            self._loop = None
-        self._socket.close()
+        for timer in (self._calm_timer, self._rest_timer):
+            if timer is not None:
+                timer.cancel()
+        self._calm_timer = self._rest_timer = None
+        for sock in (self._socket, self._feedback):
+            if sock is not None and self._loop is not None:
+                self._stop_reading(sock.fileno())
+            if sock is not None:
+                sock.close()
+        self._loop = None
 
     # receiving
 
-    def _drain(self) -> None:
-        enough = self.counters.datagrams_in + DATAGRAMS_PER_DRAIN
-        for _ in range(CALLS_PER_DRAIN):
-            if not self._receive_once() or self.counters.datagrams_in >= enough:
-                break
+    def _readable(self) -> None:
+        self._drain(self._socket)
         self._guarded(self.on_batch_end)
+        if self._rest_s and self._loop is not None:
+            self._stop_reading(self._socket.fileno())
+            self._rest_timer = self._loop.call_later(self._rest_s, self._rested)
+        if self._calm_timer is not None:
+            self._calm_timer.cancel()
+            self._read_feedback()
 
-    def _receive_once(self) -> bool:
+    def _rested(self) -> None:
+        """As long as something comes, the socket itself does not wake us."""
+        read = self._drain(self._socket)
+        if read:
+            self._guarded(self.on_batch_end)
+        if self._loop is None:
+            return
+        if read:
+            wait_s = 0.0 if read >= CALLS_PER_DRAIN else self._rest_s  # there may be more
+            self._rest_timer = self._loop.call_later(wait_s, self._rested)
+        else:
+            self._loop.add_reader(self._socket.fileno(), self._readable)
+
+    def _feedback_readable(self) -> None:
+        """The first after a pause: more will follow, so from now on it is looked for instead."""
+        if self._loop is not None and self._feedback is not None:
+            self._stop_reading(self._feedback.fileno())
+            self._read_feedback()
+
+    def _read_feedback(self) -> int:
+        """How many datagrams were there; looks again before long."""
+        read = 0 if self._feedback is None else self._drain(self._feedback)
+        if read:
+            self._guarded(self.on_batch_end)
+        if self._loop is not None:
+            self._calm_timer = self._loop.call_later(CALM_S, self._calm_over)
+        return read
+
+    def _calm_over(self) -> None:
+        """Neither media nor feedback: then either shall wake us."""
+        if not self._read_feedback() and self._loop is not None and self._feedback is not None:
+            if self._calm_timer is not None:
+                self._calm_timer.cancel()
+                self._calm_timer = None
+            self._loop.add_reader(self._feedback.fileno(), self._feedback_readable)
+
+    def _drain(self, sock: socket.socket) -> int:
+        """How many datagrams were read."""
+        before = self.counters.datagrams_in
+        for _ in range(CALLS_PER_DRAIN):
+            if not self._receive_once(sock) or self.counters.datagrams_in - before >= DATAGRAMS_PER_DRAIN:
+                break
+        return self.counters.datagrams_in - before
+
+    def _receive_once(self, sock: socket.socket) -> bool:
         """One receive call; False when nothing more is waiting."""
+        if self._loop is None:
+            return False
         try:
-            size, ancillary, _, address = self._socket.recvmsg_into([self._buffer], ANCILLARY_BYTES)
+            size, ancillary, _, address = sock.recvmsg_into([self._buffer], ANCILLARY_BYTES)
         except (BlockingIOError, InterruptedError):
             return False
         except OSError:  # an ICMP error of an earlier send, reported here: it concerns one peer, not the port
             self.counters.receive_errors += 1
             return self._loop is not None
-        segment, local, arrival_ns = self._ancillary(ancillary)
+        segment, local, arrival_ns = self._ancillary(sock, ancillary)
         datagrams = self._cut(size, segment or size)
         self.counters.calls_in += 1
         self.counters.datagrams_in += len(datagrams)
@@ -153,7 +248,9 @@ class UdpPort:
             return [bytes(view[:size])]
         return [bytes(view[start : min(start + segment, size)]) for start in range(0, size, segment)]
 
-    def _ancillary(self, messages: Sequence[tuple[int, int, bytes]]) -> tuple[int, Local, int]:
+    def _ancillary(
+        self, sock: socket.socket, messages: Sequence[tuple[int, int, bytes]]
+    ) -> tuple[int, Local, int]:
         segment, arrival_ns = 0, 0
         local: Local = None
         for level, kind, data in messages:
@@ -162,12 +259,18 @@ class UdpPort:
                     seconds, nanoseconds = _TIMESPEC.unpack_from(data)
                     arrival_ns = seconds * NS_PER_S + nanoseconds
                 elif kind == SO_RXQ_OVFL:
-                    (self.counters.overflowed,) = _UINT32.unpack_from(data)
+                    self._note_overflow(sock, data)
             elif level == SOL_UDP and kind == UDP_GRO:
                 (segment,) = _INT.unpack_from(data)
             elif kind in (IP_PKTINFO, IPV6_PKTINFO):
                 local = self._locals.get(data) or self._remember_local(level, kind, data)
         return segment, local, arrival_ns
+
+    def _note_overflow(self, sock: socket.socket, data: bytes) -> None:
+        """The kernel counts for each socket since it was opened."""
+        place = 0 if sock is self._socket else 1
+        (self._overflowed[place],) = _UINT32.unpack_from(data)
+        self.counters.overflowed = sum(self._overflowed)
 
     def _remember_local(self, level: int, kind: int, data: bytes) -> Local:
         if len(self._locals) >= MAX_DESTINATIONS_REMEMBERED:
@@ -182,6 +285,18 @@ class UdpPort:
             _log.exception("datagram_handler_failed", port=self.address[1])
 
     # sending
+
+    def run(self, engine: Engine, jobs: int, count: int, totals: Totals) -> None:
+        """Let the engine do `count` jobs (an address of `tc_job`s) on this socket. `totals` comes zeroed."""
+        if self._loop is None:
+            return
+        engine.run(self._socket.fileno(), jobs, count, self.can_segment, totals)
+        counters = self.counters
+        counters.datagrams_out += totals.datagrams
+        counters.calls_out += totals.calls
+        counters.dropped_full += totals.dropped_full
+        counters.send_errors += totals.send_errors
+        counters.segment_fallbacks += totals.fallbacks
 
     def send(self, datagrams: Sequence[bytes], address: Address, local: Local = None) -> None:
         """Send in order. Never blocks and never raises for what one destination or a full buffer does."""
@@ -258,11 +373,7 @@ def _prepare(sock: socket.socket, *, wildcard: bool) -> None:
     sock.setblocking(False)
     for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
         sock.setsockopt(socket.SOL_SOCKET, option, SOCKET_BUFFER_BYTES)
-    if sock.family == socket.AF_INET6:
-        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, not wildcard)
-    with contextlib.suppress(
-        OSError
-    ):  # media packets are small; where they are not, fragments beat a black hole
+    with contextlib.suppress(OSError):  # media packets are small; else fragments beat a black hole
         sock.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT)
     if wildcard and sock.family == socket.AF_INET6:
         sock.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVPKTINFO, 1)

@@ -1,0 +1,338 @@
+/* The media path's inner loop: RTP headers, AES-GCM (RFC 7714) and UDP_SEGMENT sends for many subscribers in one
+ * call, and the opening of what one publisher sent at once.
+ *
+ * It decides nothing. Which index may be used is `rtp.srtp`'s business, where to send is `transport.server`'s; the
+ * cipher itself is OpenSSL's, found in the running process and given to `tc_init` as function pointers, so that
+ * neither headers nor a library are needed to build this file. Everything here is used by one thread at a time.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#define SOL_UDP 17
+#define UDP_SEGMENT 103
+#define TAG_BYTES 16
+#define NONCE_BYTES 12
+#define FIXED_HEADER_BYTES 12
+#define MAX_SEGMENTS 60
+#define MAX_RUN_BYTES 65000
+#define SCRATCH_BYTES 131072
+#define CONTROL_BYTES 64
+#define GCM_GET_TAG 0x10
+#define GCM_SET_TAG 0x11
+
+typedef struct {
+    void *(*ctx_new)(void);
+    void (*ctx_free)(void *);
+    const void *(*aes_128_gcm)(void);
+    const void *(*aes_256_gcm)(void);
+    int (*cipher_init)(void *, const void *, void *, const uint8_t *, const uint8_t *, int);
+    int (*cipher_update)(void *, uint8_t *, int *, const uint8_t *, int);
+    int (*cipher_final)(void *, uint8_t *, int *);
+    int (*ctx_ctrl)(void *, int, int, void *);
+} tc_openssl;
+
+typedef struct {
+    void *ctx;
+    int encrypts;
+    uint8_t salt[NONCE_BYTES];
+} tc_cipher;
+
+/* Where a subscriber is. `max_segment`: larger datagrams are sent one by one, because the kernel refused. */
+typedef struct {
+    struct sockaddr_storage address;
+    uint32_t address_bytes;
+    uint32_t max_segment;
+    uint32_t control_bytes;
+    uint8_t control[CONTROL_BYTES];
+} tc_path;
+
+/* Packets many subscribers get: header templates and payloads laid end to end; entry i ends where i + 1 begins.
+ * `number_at`: place of the transport-wide number in the header, -1 without one. */
+typedef struct {
+    const uint8_t *headers;
+    const uint8_t *payloads;
+    const uint32_t *header_at;
+    const uint32_t *payload_at;
+    const int16_t *number_at;
+    uint32_t count;
+} tc_batch;
+
+/* `count` packets of a batch, from `first` on, for one subscriber. `index`: ROC and number of the first. */
+typedef struct {
+    const tc_batch *batch;
+    tc_cipher *cipher;
+    tc_path *path;
+    uint64_t index;
+    uint32_t ssrc;
+    uint32_t timestamp_move;
+    uint16_t first;
+    uint16_t count;
+    uint16_t number;
+    uint8_t payload_type;
+    uint8_t reserved;
+} tc_job;
+
+typedef struct {
+    uint64_t datagrams;
+    uint64_t calls;
+    uint64_t dropped_full;
+    uint64_t send_errors;
+    uint64_t fallbacks;
+    uint64_t failed; /* not sealed: the cipher refused, or a packet that cannot be */
+} tc_totals;
+
+static tc_openssl ssl;
+static uint8_t scratch[SCRATCH_BYTES];
+
+int tc_version(void) { return 2; }
+
+void tc_init(const tc_openssl *functions) { ssl = *functions; }
+
+tc_cipher *tc_cipher_new(const uint8_t *key, int key_bytes, const uint8_t *salt, int encrypts)
+{
+    const void *kind = key_bytes == 32 ? ssl.aes_256_gcm() : key_bytes == 16 ? ssl.aes_128_gcm() : NULL;
+    tc_cipher *cipher = kind ? calloc(1, sizeof *cipher) : NULL;
+    if (!cipher)
+        return NULL;
+    cipher->encrypts = encrypts;
+    memcpy(cipher->salt, salt, NONCE_BYTES);
+    cipher->ctx = ssl.ctx_new();
+    if (cipher->ctx && ssl.cipher_init(cipher->ctx, kind, NULL, key, NULL, encrypts) == 1)
+        return cipher;
+    if (cipher->ctx)
+        ssl.ctx_free(cipher->ctx);
+    free(cipher);
+    return NULL;
+}
+
+void tc_cipher_free(tc_cipher *cipher)
+{
+    ssl.ctx_free(cipher->ctx); /* which wipes the key */
+    memset(cipher, 0, sizeof *cipher);
+    free(cipher);
+}
+
+static uint32_t get32(const uint8_t *at)
+{
+    return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+}
+
+static void put16(uint8_t *at, uint32_t value)
+{
+    at[0] = (uint8_t)(value >> 8);
+    at[1] = (uint8_t)value;
+}
+
+static void put32(uint8_t *at, uint32_t value)
+{
+    put16(at, value >> 16);
+    put16(at + 2, value);
+}
+
+/* RFC 7714 §8.1: 00 00 ‖ SSRC ‖ ROC ‖ SEQ, exclusive-or salt. */
+static void make_nonce(uint8_t *nonce, const uint8_t *salt, uint32_t ssrc, uint64_t index)
+{
+    nonce[0] = nonce[1] = 0;
+    put32(nonce + 2, ssrc);
+    put16(nonce + 6, (uint32_t)(index >> 32));
+    put32(nonce + 8, (uint32_t)index);
+    for (int i = 0; i < NONCE_BYTES; i++)
+        nonce[i] ^= salt[i];
+}
+
+static int crypt(tc_cipher *cipher, const uint8_t *nonce, const uint8_t *header, int header_bytes, uint8_t *out,
+                 const uint8_t *in, int in_bytes)
+{
+    int done = 0;
+    return ssl.cipher_init(cipher->ctx, NULL, NULL, NULL, nonce, -1) == 1
+        && ssl.cipher_update(cipher->ctx, NULL, &done, header, header_bytes) == 1
+        && (in_bytes == 0 || ssl.cipher_update(cipher->ctx, out, &done, in, in_bytes) == 1);
+}
+
+/* Header, ciphertext and tag at `out`; the datagram's size, 0 when it could not be made. */
+static uint32_t seal(const tc_job *job, uint32_t k, uint8_t *out)
+{
+    const tc_batch *batch = job->batch;
+    uint32_t i = job->first + k;
+    int header_bytes = (int)(batch->header_at[i + 1] - batch->header_at[i]);
+    int payload_bytes = (int)(batch->payload_at[i + 1] - batch->payload_at[i]);
+    const uint8_t *payload = batch->payloads + batch->payload_at[i];
+    uint64_t index = job->index + k;
+    uint8_t nonce[NONCE_BYTES];
+    int done = 0;
+
+    memcpy(out, batch->headers + batch->header_at[i], (size_t)header_bytes);
+    out[1] = (uint8_t)((out[1] & 0x80) | job->payload_type);
+    put16(out + 2, (uint32_t)index & 0xFFFF);
+    put32(out + 4, get32(out + 4) + job->timestamp_move);
+    put32(out + 8, job->ssrc);
+    if (batch->number_at[i] >= 0)
+        put16(out + batch->number_at[i], (job->number + k) & 0xFFFF);
+    uint8_t *body = out + header_bytes;
+    make_nonce(nonce, job->cipher->salt, job->ssrc, index);
+    if (!crypt(job->cipher, nonce, out, header_bytes, body, payload, payload_bytes)
+        || ssl.cipher_final(job->cipher->ctx, body + payload_bytes, &done) != 1
+        || ssl.ctx_ctrl(job->cipher->ctx, GCM_GET_TAG, TAG_BYTES, body + payload_bytes) != 1)
+        return 0;
+    return (uint32_t)(header_bytes + payload_bytes + TAG_BYTES);
+}
+
+static int send_once(int fd, tc_path *path, uint8_t *data, uint32_t bytes, uint32_t segment)
+{
+    union {
+        struct cmsghdr align;
+        uint8_t bytes[CONTROL_BYTES + CMSG_SPACE(sizeof(uint16_t))];
+    } control;
+    struct iovec vector = {data, bytes};
+    struct msghdr message = {0};
+    size_t control_bytes = path->control_bytes;
+
+    message.msg_name = &path->address;
+    message.msg_namelen = path->address_bytes;
+    message.msg_iov = &vector;
+    message.msg_iovlen = 1;
+    if (control_bytes)
+        memcpy(control.bytes, path->control, control_bytes);
+    if (segment) {
+        struct cmsghdr *head = (struct cmsghdr *)(control.bytes + control_bytes);
+        uint16_t value = (uint16_t)segment;
+        head->cmsg_level = SOL_UDP;
+        head->cmsg_type = UDP_SEGMENT;
+        head->cmsg_len = CMSG_LEN(sizeof value);
+        memcpy(CMSG_DATA(head), &value, sizeof value);
+        control_bytes += CMSG_SPACE(sizeof value);
+    }
+    if (control_bytes) {
+        message.msg_control = control.bytes;
+        message.msg_controllen = control_bytes;
+    }
+    ssize_t sent;
+    do
+        sent = sendmsg(fd, &message, 0);
+    while (sent < 0 && errno == EINTR);
+    return sent < 0 ? errno : 0;
+}
+
+static void count(tc_totals *totals, int error, uint32_t datagrams)
+{
+    if (error == 0) {
+        totals->calls++;
+        totals->datagrams += datagrams;
+    } else if (error == EAGAIN || error == EWOULDBLOCK || error == ENOBUFS || error == ENOMEM) {
+        totals->dropped_full += datagrams;
+    } else {
+        totals->send_errors += datagrams;
+    }
+}
+
+/* `count` datagrams of `size` bytes, the last perhaps shorter, laid end to end. */
+static void send_run(int fd, tc_path *path, uint8_t *data, uint32_t bytes, uint32_t size, uint32_t datagrams,
+                     tc_totals *totals)
+{
+    int error = datagrams > 1 ? send_once(fd, path, data, bytes, size) : 0;
+    if (datagrams > 1 && error != EINVAL && error != EMSGSIZE && error != EIO && error != EOPNOTSUPP) {
+        count(totals, error, datagrams);
+        return;
+    }
+    uint64_t before = totals->datagrams;
+    for (uint32_t at = 0; at < bytes; at += size) {
+        uint32_t part = bytes - at < size ? bytes - at : size;
+        count(totals, send_once(fd, path, data + at, part, 0), 1);
+    }
+    if (datagrams > 1) {
+        totals->fallbacks++;
+        if (totals->datagrams > before)
+            path->max_segment = size - 1;
+    }
+}
+
+static void run_job(int fd, const tc_job *job, int can_segment, tc_totals *totals)
+{
+    const tc_batch *batch = job->batch;
+    uint32_t used = 0, size = 0, datagrams = 0;
+    int ended = 0; /* the run's last datagram is shorter: nothing may follow */
+
+    if ((uint32_t)job->first + job->count > batch->count) {
+        totals->failed += job->count;
+        return;
+    }
+    for (uint32_t k = 0; k < job->count; k++) {
+        uint32_t i = job->first + k;
+        uint32_t bytes = batch->header_at[i + 1] - batch->header_at[i] + batch->payload_at[i + 1]
+                         - batch->payload_at[i] + TAG_BYTES;
+        if (bytes > MAX_RUN_BYTES || batch->header_at[i + 1] - batch->header_at[i] < FIXED_HEADER_BYTES) {
+            totals->failed++;
+            continue;
+        }
+        int fits = can_segment && datagrams && !ended && bytes <= size && size <= job->path->max_segment
+                   && datagrams < MAX_SEGMENTS && used + bytes <= MAX_RUN_BYTES;
+        if (datagrams && !fits) {
+            send_run(fd, job->path, scratch, used, size, datagrams, totals);
+            used = datagrams = 0;
+        }
+        if (seal(job, k, scratch + used) != bytes) {
+            totals->failed++;
+            continue;
+        }
+        if (!datagrams)
+            size = bytes, ended = 0;
+        else
+            ended = bytes < size;
+        used += bytes;
+        datagrams++;
+    }
+    if (datagrams)
+        send_run(fd, job->path, scratch, used, size, datagrams, totals);
+}
+
+/* Seal and send all jobs in order. Never blocks: what the socket has no room for is counted and dropped. */
+void tc_run(int fd, const tc_job *jobs, uint32_t count_of_jobs, int can_segment, tc_totals *totals)
+{
+    for (uint32_t i = 0; i < count_of_jobs; i++)
+        run_job(fd, &jobs[i], can_segment, totals);
+}
+
+/* Open SRTP packets that came as one buffer, `segment` bytes each, the last perhaps shorter: those of one SSRC
+ * whose numbers follow `index`, until one is not such a packet or not authentic.
+ *
+ * Plaintext packets (header and body without tag) are laid at `out` as the sealed ones are at `in`, so each begins
+ * at a multiple of `segment`. `bodies` gets each header's size. How many were opened. */
+uint32_t tc_open(tc_cipher *cipher, const uint8_t *in, uint32_t bytes, uint32_t segment, uint32_t ssrc,
+                 uint64_t index, uint8_t *out, uint16_t *bodies)
+{
+    uint32_t opened = 0;
+    uint8_t nonce[NONCE_BYTES], tag[TAG_BYTES];
+
+    for (uint32_t at = 0; segment && at < bytes; at += segment, opened++) {
+        const uint8_t *packet = in + at;
+        uint32_t size = bytes - at < segment ? bytes - at : segment;
+        if (size < FIXED_HEADER_BYTES + TAG_BYTES || packet[0] >> 6 != 2 || (packet[1] >= 192 && packet[1] <= 223))
+            break;
+        uint32_t header = FIXED_HEADER_BYTES + 4 * (packet[0] & 0x0F);
+        if (packet[0] & 0x10) {
+            if (size < header + 4)
+                break;
+            header += 4 + 4 * ((uint32_t)packet[header + 2] << 8 | packet[header + 3]);
+        }
+        uint64_t wanted = index + opened;
+        if (size < header + TAG_BYTES || get32(packet + 8) != ssrc
+            || ((uint32_t)packet[2] << 8 | packet[3]) != (wanted & 0xFFFF))
+            break;
+        int body = (int)(size - header - TAG_BYTES), done = 0;
+        make_nonce(nonce, cipher->salt, ssrc, wanted);
+        memcpy(tag, packet + size - TAG_BYTES, TAG_BYTES);
+        memcpy(out + at, packet, header);
+        if (!crypt(cipher, nonce, packet, (int)header, out + at + header, packet + header, body)
+            || ssl.ctx_ctrl(cipher->ctx, GCM_SET_TAG, TAG_BYTES, tag) != 1
+            || ssl.cipher_final(cipher->ctx, out + at + size - TAG_BYTES, &done) != 1)
+            break;
+        bodies[opened] = (uint16_t)header;
+    }
+    return opened;
+}

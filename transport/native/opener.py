@@ -1,0 +1,81 @@
+"""Opens what one peer sent at once, with the engine."""
+
+from __future__ import annotations
+
+import ctypes
+import struct
+from collections.abc import Sequence
+from typing import Final
+
+from rtp.packet import HEADER_BYTES, RtpPacket, packet_from_parts
+from rtp.srtp import SrtpReceiver
+from transport.native.engine import Engine, NativeCipher
+
+TAG_BYTES: Final = 16
+BUFFER_BYTES: Final = 1 << 16
+"""One receive call brings no more."""
+_MIN_BYTES: Final = HEADER_BYTES + TAG_BYTES
+_SEQ_SSRC: Final = struct.Struct("!2xH4xI")
+_EXTENDED: Final = struct.Struct("!xBHIIH")
+_WITH_EXTENSION: Final = 0x90
+
+_plaintext: Final = ctypes.create_string_buffer(BUFFER_BYTES)
+_headers: Final = (ctypes.c_uint16 * (BUFFER_BYTES // _MIN_BYTES + 1))()
+_plaintext_at: Final = ctypes.addressof(_plaintext)
+_headers_at: Final = ctypes.addressof(_headers)
+
+
+class NativeOpener:
+    """One direction's cipher beside the `SrtpReceiver` that knows which index may be opened."""
+
+    __slots__ = ("_cipher", "_engine", "_receiver")
+
+    def __init__(self, engine: Engine, receiver: SrtpReceiver, key: bytes, salt: bytes) -> None:
+        self._engine = engine
+        self._receiver = receiver
+        self._cipher = NativeCipher(engine, key, salt, encrypts=False)
+
+    def open_run(self, datagrams: Sequence[bytes], arrival_ns: int) -> list[RtpPacket]:
+        """The packets of the datagrams from the first on, as far as they are one stream's next numbers and
+        authentic; what is left is for `SrtpReceiver.open_packet`. All must be of one size but the last, which
+        may be shorter, as one receive call brings them; otherwise fewer are opened.
+        """
+        size = len(datagrams[0])
+        if size < _MIN_BYTES:
+            return []
+        sequence_number, ssrc = _SEQ_SSRC.unpack_from(datagrams[0])
+        index = self._receiver.next_index(ssrc)
+        if index is None or index & 0xFFFF != sequence_number:
+            return []
+        sealed = b"".join(datagrams)
+        if len(sealed) > BUFFER_BYTES:
+            return []
+        opened = self._engine.open(
+            self._cipher.handle, sealed, len(sealed), size, ssrc, index, _plaintext_at, _headers_at
+        )
+        self._receiver.opened(ssrc, opened)
+        packets = []
+        for at, datagram, header_bytes in zip(
+            range(_plaintext_at, _plaintext_at + opened * size, size), datagrams, _headers, strict=False
+        ):
+            packets.append(_packet(ctypes.string_at(at, len(datagram) - TAG_BYTES), header_bytes, arrival_ns))
+        return packets
+
+
+def _packet(plain: bytes, header_bytes: int, arrival_ns: int) -> RtpPacket:
+    if plain[0] != _WITH_EXTENSION:
+        return packet_from_parts(plain, plain[header_bytes:], arrival_ns)
+    second, sequence_number, timestamp, ssrc, profile = _EXTENDED.unpack_from(plain)
+    return RtpPacket(
+        ssrc,
+        second & 0x7F,
+        sequence_number,
+        timestamp,
+        second > 127,
+        (),
+        profile,
+        plain[16:header_bytes],
+        plain[header_bytes:],
+        0,
+        arrival_ns,
+    )
