@@ -103,8 +103,10 @@ def decode_playout_delay(value: bytes) -> tuple[int, int]:
     """→ (min_ms, max_ms)."""
     if len(value) != 3:
         raise ProtocolError("playout-delay is not 3 bytes")
-    both = int.from_bytes(value, "big")
-    return (both >> 12) * _PLAYOUT_DELAY_STEP_MS, (both & 0xFFF) * _PLAYOUT_DELAY_STEP_MS
+    low, high = divmod(int.from_bytes(value, "big"), _PLAYOUT_DELAY_MAX_STEPS + 1)
+    if low > high:
+        raise ProtocolError("playout-delay has its bounds the wrong way round")
+    return low * _PLAYOUT_DELAY_STEP_MS, high * _PLAYOUT_DELAY_STEP_MS
 
 
 def encode_audio_level(value: AudioLevel) -> bytes:

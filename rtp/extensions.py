@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 from core.errors import ProtocolError
 from rtp.extension_codecs import (
@@ -139,28 +139,31 @@ def iter_extensions(profile: int | None, block: bytes) -> Iterator[Item]:
     Raises `ProtocolError` when an element runs over the end of the block.
     """
     if profile == ONE_BYTE_PROFILE:
-        return _iter_one_byte(block)
+        return iter(_one_byte_items(block))
     if profile is not None and is_two_byte(profile):
         return _iter_two_byte(block)
     return iter(())
 
 
-def _iter_one_byte(block: bytes) -> Iterator[Item]:
+def _one_byte_items(block: bytes) -> list[Item]:
+    found: list[Item] = []
     position, end = 0, len(block)
     while position < end:
         head = block[position]
         position += 1
-        if head == 0:
+        if head < 0x10:  # padding; id 0 has no length of its own to believe but is skipped with it
+            position += (head & 0x0F) + 1 if head else 0
+            if position > end:
+                raise ProtocolError("RTP header extension runs over its block")
             continue
-        number = head >> 4
-        if number == 15:  # reserved: stop, keep what came before (RFC 8285 §4.2)
-            return
+        if head >= 0xF0:  # reserved: stop, keep what came before (RFC 8285 §4.2)
+            break
         stop = position + (head & 0x0F) + 1
         if stop > end:
             raise ProtocolError("RTP header extension runs over its block")
-        if number:
-            yield number, block[position:stop]
+        found.append((head >> 4, block[position:stop]))
         position = stop
+    return found
 
 
 def _iter_two_byte(block: bytes) -> Iterator[Item]:
@@ -181,7 +184,47 @@ def _iter_two_byte(block: bytes) -> Iterator[Item]:
 
 def parse_extensions(profile: int | None, block: bytes) -> dict[int, bytes]:
     """Block → id → value; of an id that comes twice, the last. Raises `ProtocolError`."""
+    if profile == ONE_BYTE_PROFILE:  # of every packet: not through a generator
+        return dict(_one_byte_items(block))
     return dict(iter_extensions(profile, block))
+
+
+class NumberedBlock(NamedTuple):
+    """An extension block as packet after packet carries it, but for the transport-wide number."""
+
+    profile: int
+    size_bytes: int
+    before: bytes
+    after: bytes
+
+    def number_of(self, profile: int | None, block: bytes) -> int | None:
+        """The number in a block that is otherwise the same; None for another one."""
+        if (
+            profile != self.profile
+            or len(block) != self.size_bytes
+            or not block.startswith(self.before)
+            or not block.endswith(self.after)
+        ):
+            return None
+        place = len(self.before)
+        return block[place] << 8 | block[place + 1]
+
+
+def numbered_block(profile: int | None, block: bytes, number_id: int) -> NumberedBlock | None:
+    """What stays of a block of the one-byte form; None for others, or without a number of two bytes.
+
+    Raises `ProtocolError` for a malformed one.
+    """
+    if profile != ONE_BYTE_PROFILE:
+        return None
+    head = bytes((number_id << 4 | 1,)) if number_id <= _ONE_BYTE_MAX_ID else b""
+    before = b""
+    for number, value in _one_byte_items(block):
+        if number == number_id and len(value) == 2 and block.startswith(before + head):
+            place = len(before) + 1
+            return NumberedBlock(profile, len(block), block[:place], block[place + 2 :])
+        before += bytes((number << 4 | len(value) - 1,)) + value
+    return None
 
 
 def build_extensions(items: Iterable[Item]) -> tuple[int | None, bytes]:
@@ -238,7 +281,7 @@ class ExtensionTemplate:
     and replace what the source sent under the same id.
     """
 
-    __slots__ = ("_constant", "_last", "_last_key", "_table", "transport_cc_id")
+    __slots__ = ("_constant", "_last", "_last_kept", "_last_key", "_table", "transport_cc_id")
 
     def __init__(
         self,
@@ -252,20 +295,28 @@ class ExtensionTemplate:
         self._table = {source: target for source, target in table.items() if target not in taken}
         self.transport_cc_id = transport_cc_id
         self._last_key: tuple[int | None, bytes] | None = None
+        self._last_kept: tuple[Item, ...] = ()
         self._last: tuple[bytes, bytes] = (b"", b"")
 
     def render(self, profile: int | None, block: bytes) -> tuple[bytes, bytes]:
         """(before, after) for a source packet's extension. Raises `ProtocolError` for a malformed block."""
         key = (profile, block)
-        if key != self._last_key:
-            self._last = self._build(profile, block)
-            self._last_key = key
+        if key == self._last_key:
+            return self._last
+        table = self._table
+        if profile == ONE_BYTE_PROFILE:
+            kept = tuple([(table[n], value) for n, value in _one_byte_items(block) if n in table])
+        else:
+            kept = tuple([(table[n], value) for n, value in iter_extensions(profile, block) if n in table])
+        # Most of what differs from packet to packet is of one hop: what is left is often the same.
+        if self._last_key is None or kept != self._last_kept:
+            self._last = self._build(kept)
+            self._last_kept = kept
+        self._last_key = key
         return self._last
 
-    def _build(self, profile: int | None, block: bytes) -> tuple[bytes, bytes]:
-        table = self._table
-        items = [(table[n], value) for n, value in iter_extensions(profile, block) if n in table]
-        items += self._constant
+    def _build(self, kept: tuple[Item, ...]) -> tuple[bytes, bytes]:
+        items = [*kept, *self._constant]
         if self.transport_cc_id is not None:
             items.insert(0, (self.transport_cc_id, b"\0\0"))
         new_profile, body = build_extensions(items)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from typing import Final, Generic, TypeVar
 
 T = TypeVar("T")
@@ -39,6 +40,16 @@ class PacketHistory(Generic[T]):
         items[sequence_number] = packet
         if order[0][0] < now_ns - self._duration_ns or len(order) > self._max_packets:
             self._trim(now_ns - self._duration_ns)
+
+    def put_run(self, first: int, packets: Sequence[T], now_ns: int) -> None:
+        """As `put` for packets of successive numbers from `first` on."""
+        items, order = self._items, self._order
+        for number, packet in enumerate(packets, first):
+            sequence_number = number & 0xFFFF
+            if sequence_number not in items:
+                order.append((now_ns, sequence_number))
+            items[sequence_number] = packet
+        self._trim(now_ns - self._duration_ns)
 
     def _trim(self, oldest_ns: int) -> None:
         items, order = self._items, self._order

@@ -42,6 +42,7 @@ class NackGenerator:
         "_missing",
         "_reorder_delay_ns",
         "_wake_ns",
+        "answered",
         "given_up",
         "needs_keyframe",
         "rtt_ns",
@@ -55,6 +56,8 @@ class NackGenerator:
         self._wake_ns = 0
         """Before this time `due` has nothing to do; meaningless while nothing is missing."""
         self.rtt_ns = rtt_ns
+        self.answered = 0
+        """Packets that came as themselves after they were asked for: from senders without RTX, repairs."""
         self.given_up = 0
         self.needs_keyframe = False
 
@@ -74,7 +77,16 @@ class NackGenerator:
             self._notice_gap(highest, delta, now_ns)
             self._highest = sequence_number
         elif (missing := self._missing.pop(sequence_number, None)) and not repaired:
+            self.answered += missing.tries > 0
             self._learn_reordering(missing, now_ns)
+
+    def follows(self, sequence_number: int) -> bool:
+        """True when it is the number after the newest."""
+        return self._highest is not None and (self._highest + 1) & 0xFFFF == sequence_number
+
+    def received_run(self, last: int) -> None:
+        """As `received` for packets of successive numbers up to `last`, the first of which `follows`."""
+        self._highest = last
 
     def _notice_gap(self, highest: int, delta: int, now_ns: int) -> None:
         self._reorder_delay_ns -= self._reorder_delay_ns >> 6

@@ -20,7 +20,7 @@ from rtp.codecs import (
     find_rtx,
     ordered_codecs,
 )
-from rtp.extensions import RID
+from rtp.extensions import ABS_SEND_TIME, RID, TRANSPORT_CC
 from rtp.negotiation_common import (
     accept_extensions,
     answer_codecs,
@@ -43,6 +43,8 @@ from rtp.negotiation_types import DtlsRole, LocalTransport, ReceivedMedia, Remot
 from rtp.sdp import CodecParameters, Media, Rid, Session, Setup, Simulcast
 
 MAX_SIMULCAST_STREAMS: Final = 4
+PER_TRANSMISSION: Final = frozenset({TRANSPORT_CC, ABS_SEND_TIME})
+"""Extensions whose value is another one each time a packet is sent."""
 
 
 def answer_publish(
@@ -95,6 +97,8 @@ def _receiving_media(
     media = live_media(offered.kind, offered.protocol, offered.mid, local, setup)
     set_codecs(media, answer_codecs(offered.kind, codec, offered.codecs, configuration_fmtp(codec)))
     media.extensions = accept_extensions(offered.extensions, theirs="sendonly")
+    if _resends_as_it_was(media):
+        media.extensions = [line for line in media.extensions if line.uri not in PER_TRANSMISSION]
     media.rtcp_rsize = offered.rtcp_rsize
     media.extmap_allow_mixed = offered.extmap_allow_mixed
     media.direction = "recvonly" if sends(offer.direction_of(offered)) else "inactive"
@@ -103,6 +107,15 @@ def _receiving_media(
         media.rids = [Rid(rid, "recv") for rid in rids]
         media.simulcast = Simulcast(recv=tuple((rid,) for rid in rids))
     return media
+
+
+def _resends_as_it_was(media: Media) -> bool:
+    """True when a NACK is answered under the packet's own number, having no RTX stream to go on.
+
+    Senders that refresh `PER_TRANSMISSION` extensions then seal other bytes under the nonce they used before
+    (RFC 7714 §9.1), so such m-lines go without.
+    """
+    return "nack" in media.codecs[0].feedback and find_rtx(media.codecs, media.codecs[0].payload_type) is None
 
 
 def _accepted_rids(offered: Media, payload_type: int) -> list[str]:

@@ -19,7 +19,15 @@ from rtp.codecs import (
     ordered_codecs,
     same_configuration,
 )
-from rtp.extensions import ABS_CAPTURE_TIME, ABS_SEND_TIME, MID, PLAYOUT_DELAY, TRANSPORT_CC
+from rtp.extensions import (
+    ABS_CAPTURE_TIME,
+    ABS_SEND_TIME,
+    MID,
+    PLAYOUT_DELAY,
+    REPAIRED_RID,
+    RID,
+    TRANSPORT_CC,
+)
 from rtp.negotiation_common import (
     add_source,
     extension_map,
@@ -33,7 +41,7 @@ from rtp.negotiation_common import (
     set_codecs,
 )
 from rtp.negotiation_types import AcceptedMedia, AppliedAnswer, LocalTransport, OutgoingTrack
-from rtp.sdp import CodecParameters, ExtMap, Media, Session
+from rtp.sdp import CodecParameters, ExtMap, Media, Rid, Session, Simulcast
 
 _EXTENSION_IDS: Final = {
     MID: 1,
@@ -41,12 +49,15 @@ _EXTENSION_IDS: Final = {
     ABS_SEND_TIME: 3,
     ABS_CAPTURE_TIME: 4,
     PLAYOUT_DELAY: 5,
+    RID: 6,
+    REPAIRED_RID: 7,
 }
 """One table for all m-lines: ids may not differ inside a bundle (RFC 9143 §11)."""
 OFFERED_EXTENSIONS: Final = {
     "audio": (MID, TRANSPORT_CC, ABS_SEND_TIME, ABS_CAPTURE_TIME),
     "video": (MID, TRANSPORT_CC, ABS_SEND_TIME, ABS_CAPTURE_TIME, PLAYOUT_DELAY),
 }
+SIMULCAST_EXTENSIONS: Final = (RID, REPAIRED_RID)
 _PAYLOAD_TYPES: Final = (*range(96, 128), *range(35, 64))
 """Dynamic ones, then those that stay clear of RTCP types under rtcp-mux (RFC 5761 §4)."""
 
@@ -76,7 +87,9 @@ def offer_publish(
     previous: Session | None = None,
     version: int = 1,
 ) -> Session:
-    """A Python publisher's offer (WHIP), sendonly, each source with its one codec and RTX."""
+    """A Python publisher's offer (WHIP), sendonly, each source with its one codec and RTX, and with its
+    simulcast streams when it has `rids` (RFC 8853).
+    """
     return _offer_sending(previous, local, sources, version, h264_fallback=False)
 
 
@@ -104,7 +117,7 @@ def _offer_sending(
         media.extensions = extension_lines(OFFERED_EXTENSIONS[kind])
         if track is not None:
             set_codecs(media, payload_types.codecs(track, h264_fallback=h264_fallback))
-            add_source(media, track)
+            _add_track(media, track)
         elif old is not None:
             set_codecs(media, old.codecs)
             media.direction = "inactive"
@@ -112,13 +125,22 @@ def _offer_sending(
     return finish_session(offer, local)
 
 
+def _add_track(media: Media, track: OutgoingTrack) -> None:
+    add_source(media, track)
+    if track.rids:
+        media.ssrcs, media.ssrc_groups = [], []
+        media.extensions += extension_lines(SIMULCAST_EXTENSIONS)
+        media.rids = [Rid(rid, "send") for rid in track.rids]
+        media.simulcast = Simulcast(send=tuple((rid,) for rid in track.rids))
+
+
 def _place(
     old: Sequence[Media], tracks: Sequence[OutgoingTrack]
 ) -> list[tuple[Media | None, OutgoingTrack | None]]:
     """Which track goes on which m-line: (old m-line or None, its track or None), in m-line order."""
-    wanted = {track.ssrc: track for track in tracks}
+    wanted = {_name(track): track for track in tracks}
     slots: list[tuple[Media | None, OutgoingTrack | None]] = [
-        (media, wanted.pop(_primary_ssrc(media), None)) for media in old
+        (media, wanted.pop(_name_of(media), None)) for media in old
     ]
     for track in wanted.values():
         free = (i for i, (media, taken) in enumerate(slots) if not taken and _recyclable(media, track))
@@ -130,8 +152,15 @@ def _place(
     return slots
 
 
-def _primary_ssrc(media: Media) -> int:
-    return media.ssrcs[0].ssrc if media.ssrcs else -1
+def _name(track: OutgoingTrack) -> int | str:
+    """What an m-line keeps for as long as it sends this track."""
+    return track.track_id if track.rids else track.ssrc
+
+
+def _name_of(media: Media) -> int | str:
+    if media.rids:
+        return (media.msids[0].track if media.msids else None) or ""
+    return media.ssrcs[0].ssrc if media.ssrcs else ""
 
 
 def _recyclable(media: Media | None, track: OutgoingTrack) -> bool:
@@ -221,7 +250,17 @@ def _accepted(ours: Media, theirs: Media) -> AcceptedMedia:
         rtx_payload_type=rtx.payload_type if rtx and ours.codec(rtx.payload_type) else None,
         extensions=extension_map(ours.extensions, theirs.extensions),
         feedback=frozenset(codec.feedback) & frozenset(offered.feedback),
-        ssrc=ours.ssrcs[0].ssrc,
+        ssrc=ours.ssrcs[0].ssrc if ours.ssrcs else None,
         rtx_ssrc=ours.ssrc_groups[0].ssrcs[1] if ours.ssrc_groups else None,
         track_id=ours.msids[0].track or "",
+        rids=_taken_rids(ours, theirs),
     )
+
+
+def _taken_rids(ours: Media, theirs: Media) -> tuple[str, ...]:
+    """The streams the answer takes, in our order; none when it takes no simulcast (RFC 8853 §5.3.2)."""
+    if theirs.simulcast is None:
+        return ()
+    taken = {name.removeprefix("~") for stream in theirs.simulcast.recv for name in stream}
+    taken &= {rid.id for rid in theirs.rids if rid.direction == "recv"}
+    return tuple(rid.id for rid in ours.rids if rid.id in taken)

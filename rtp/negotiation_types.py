@@ -65,14 +65,21 @@ class ReceivedMedia(NegotiatedMedia):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AcceptedMedia(NegotiatedMedia):
-    """A track the other end takes, on these terms."""
+    """A track the other end takes, on these terms. `rids`: of its simulcast streams those that are taken; the
+    description names no SSRCs then.
+    """
 
     track_id: str
+    rids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutgoingTrack:
-    """A track we send. `a=msid` carries `stream_id` and `track_id`; those of one stream play in step."""
+    """A track we send. `a=msid` carries `stream_id` and `track_id`; those of one stream play in step.
+
+    `rids`: its simulcast streams, best first; then `ssrc` and `rtx_ssrc` stay out of the offer, because
+    packets say by MID and RID what they are (RFC 8853 §5.5), and `rtx_ssrc` only says that there is RTX.
+    """
 
     track_id: str
     kind: str
@@ -84,6 +91,7 @@ class OutgoingTrack:
     channels: int | None = None
     fmtp: str = ""
     rtx_ssrc: int | None = None
+    rids: tuple[str, ...] = ()
 
     @property
     def parameters(self) -> CodecParameters:

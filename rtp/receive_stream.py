@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from core.clock import NS_PER_S
 from core.errors import ProtocolError
@@ -102,6 +102,29 @@ class ReceiveStream:
         self.bytes_received += len(packet.payload)
         return packet
 
+    def receive_run(self, packets: Sequence[RtpPacket], now_ns: int) -> bool:
+        """As `receive` for packets that came with the one before and belong to its frame: successive numbers,
+        one payload type, timestamp and arrival. False where these are not simply the next ones; then nothing
+        has happened.
+        """
+        first, count = packets[0], len(packets)
+        window, nack = self._window, self.nack
+        if (
+            window is None
+            or (window.top + 1) & 0xFFFF != first.sequence_number
+            or first.timestamp != self._timestamp
+            or first.payload_type not in self._payload_types
+            or not (nack is None or nack.follows(first.sequence_number))
+        ):
+            return False
+        window.top += count
+        self.stats.received(first.sequence_number, first.timestamp, first.arrival_ns or now_ns)
+        self.stats.received_more(count - 1)
+        if nack is not None:
+            nack.received_run(packets[-1].sequence_number)
+        self.bytes_received += sum([len(packet.payload) for packet in packets])
+        return True
+
     def _receive_rtx(self, packet: RtpPacket, now_ns: int) -> RtpPacket | None:
         payload_type = self._rtx_payload_types.get(packet.payload_type)
         if payload_type is None:
@@ -165,6 +188,11 @@ class ReceiveStream:
         self.rtt_ns = rtt_ns
         if self.nack is not None:
             self.nack.rtt_ns = rtt_ns
+
+    @property
+    def repairs(self) -> int:
+        """Packets that came because they were asked for, by RTX or as themselves."""
+        return self.repaired + (0 if self.nack is None else self.nack.answered)
 
     def nacks_due(self, now_ns: int) -> list[int]:
         """Sequence numbers to ask for now; they count as asked for."""

@@ -74,6 +74,13 @@ class ReceptionStats:
         self._timestamp = timestamp
         self._arrival_ns = arrival_ns
 
+    def received_more(self, count: int) -> None:
+        """As `received` for so many packets that followed the last one, of its frame and with its arrival."""
+        self._highest += count
+        self._received += count
+        self.packets += count
+        self._jitter *= (15 / 16) ** count
+
     def _out_of_order(self, sequence_number: int) -> None:
         delta = seq_delta(sequence_number, self._highest & 0xFFFF)
         if not self._received or abs(delta) > _MAX_DROPOUT:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from typing import Final
 
 from core.clock import NS_PER_S
-from rtp.sequence import timestamp_delta
+from rtp.sequence import seq_delta, timestamp_delta
 
 MAX_GAP: Final = 1000
 """A larger jump in the source is not loss that could be repaired: no numbers are kept free for it."""
@@ -28,6 +29,7 @@ class StreamRewriter:
     """
 
     __slots__ = (
+        "_begun",
         "_clock_rate",
         "_elapsed_ns",
         "_highest",
@@ -51,6 +53,8 @@ class StreamRewriter:
         """Outgoing minus source timestamp, modulo 2³², while packets flow."""
         self._running = False
         """False until the first packet after a switch."""
+        self._begun = first_sequence
+        """The first outgoing number since the last switch, unwrapped."""
         self._next: int = first_sequence
         """Outgoing number, unwrapped, with which the next run begins; only read while not running."""
         self._timestamp_next: int | None = first_timestamp
@@ -68,19 +72,34 @@ class StreamRewriter:
         self._segments: deque[tuple[int, int, int, int]] = deque(maxlen=MAX_SEGMENTS)
         """(first outgoing number, source, offset, timestamp offset)."""
 
-    def switch(self, source: int, *, elapsed_ns: int | None = None) -> None:
+    @property
+    def last_timestamp(self) -> int | None:
+        """Outgoing timestamp of the newest frame; None before the first packet."""
+        if self._timestamp_next is not None:
+            return None
+        return (self._last_timestamp + self.timestamp_offset) & 0xFFFFFFFF
+
+    def switch(self, source: int, *, elapsed_ns: int | None = None, unsent: int = 0) -> None:
         """From now on only packets of `source` pass; also to be called when the same source goes on after a
         pause.
 
         `elapsed_ns`: capture time between the last frame forwarded and the first one to come, when known;
-        else the time between their arrivals counts.
+        else the time between their arrivals counts. `unsent`: so many of the newest numbers were given, but
+        nothing was sealed with them: they are given again.
         """
         if self._running:
-            self._next = self._highest + self._offset + 1
+            self._next = self._highest + self._offset + 1 - unsent
             self._running = False
         self.source = source
         self._elapsed_ns = elapsed_ns
         self._holes.clear()
+
+    def newest_are(self, numbers: Sequence[int]) -> bool:
+        """True when these outgoing numbers, in this order, are the last ones given."""
+        first = self._highest + self._offset + 1 - len(numbers)
+        return self._running and all(
+            number == (first + index) & 0xFFFF for index, number in enumerate(numbers)
+        )
 
     def rewrite(
         self, source: int, sequence_number: int, timestamp: int, now_ns: int
@@ -138,6 +157,7 @@ class StreamRewriter:
         self._last_ns = now_ns
         self._highest = sequence_number
         self._offset = self._next - sequence_number
+        self._begun = self._next
         self._running = True
         self._add_segment()
         return self._next & 0xFFFF, outgoing_timestamp & 0xFFFFFFFF
@@ -197,6 +217,10 @@ class StreamRewriter:
         self._highest = number
         self._offset -= 1
         self._add_segment(shift=1)
+
+    def is_since_switch(self, sequence_number: int) -> bool:
+        """True for an outgoing number given since the last `switch` took effect."""
+        return self._running and seq_delta(sequence_number, self._begun & 0xFFFF) >= 0
 
     def source_of(self, sequence_number: int) -> tuple[int, int] | None:
         """Outgoing number on the wire → (source, its number on the wire), as a NACK needs it.

@@ -54,8 +54,10 @@ def parse_compound(data: bytes) -> list[RtcpPacket]:
             raise ProtocolError("RTCP packet has a wrong version or length")
         body = data[position + 4 : end]
         if first & 0x20:
-            body = _without_padding(body, last=end == size)
+            body = _without_padding(body)
         packets.append(_parse_one(packet_type, first & 0x1F, body))
+        if len(body) % 4 and not isinstance(packets[-1], TransportFeedback):
+            raise ProtocolError("RTCP padding is not a multiple of four")
         numbers += _numbers(packets[-1])
         if numbers > MAX_NUMBERS:
             raise ProtocolError("RTCP feedback is about too many packets")
@@ -70,9 +72,12 @@ def _numbers(packet: RtcpPacket) -> int:
     return len(packet.lost) if isinstance(packet, Nack) else 0
 
 
-def _without_padding(body: bytes, *, last: bool) -> bytes:
+def _without_padding(body: bytes) -> bytes:
+    """RFC 3550 §6.4.1 wants multiples of four, and only in the last packet of a compound. Browsers fill
+    transport feedback up with one to three bytes, wherever it stands: three of four would be lost.
+    """
     padding = body[-1] if body else 0
-    if not last or not 0 < padding <= len(body) or padding % 4:
+    if not 0 < padding <= len(body):
         raise ProtocolError("RTCP padding is impossible")
     return body[:-padding]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -30,6 +30,9 @@ from rtp.twcc import SendLog, TransportSequence
 MIN_RESEND_INTERVAL_NS: Final = 20_000_000
 MAX_RESENDS: Final = 10
 """How often one packet is sent again; a peer that asks for more is not served."""
+MAX_PADDING_PACKETS: Final = 64
+OVERHEAD_BYTES: Final = 44
+"""Header, extensions and tag of most packets."""
 _HEADER: Final = struct.Struct("!BBHII")
 _EXTENSION_BIT: Final = 0x10
 _VERSION: Final = 0x80
@@ -43,6 +46,25 @@ class RtxParameters:
     ssrc: int
     payload_type: int
     first_sequence: int
+
+
+class Unsent:
+    """A packet that has yet to get its number, its seal and its place in the log: all that happens in `seal`,
+    which belongs right before sending, so that a pacer's delay is not taken for the network's.
+
+    `size_bytes`: about what it will measure as a datagram.
+    """
+
+    __slots__ = ("_seal", "size_bytes", "stream")
+
+    def __init__(self, stream: SendStream, size_bytes: int, seal: Callable[[int, SrtpSender], bytes]) -> None:
+        self.stream = stream
+        self.size_bytes = size_bytes
+        self._seal = seal
+
+    def seal(self, now_ns: int, sealer: SrtpSender) -> bytes:
+        """The datagram, sent at `now_ns` (monotonic). To be called once, in order within a stream."""
+        return self._seal(now_ns, sealer)
 
 
 class _Sent:
@@ -107,6 +129,8 @@ class SendStream:
         self._history: PacketHistory[_Sent] = PacketHistory(history_ns, history_packets)
         self._reference: tuple[int, int] | None = None
         """(timestamp on the wire, capture time in Unix ns) of the newest frame."""
+        self._newest: int | None = None
+        """The number of the packet sent last."""
         self.packet_count = 0
         self.octet_count = 0
         self.resent_packets = 0
@@ -122,21 +146,36 @@ class SendStream:
         sealer: SrtpSender,
         marker: bool = True,
     ) -> list[bytes]:
-        """The packets of one frame → sealed datagrams in order.
+        """The packets of one frame → sealed datagrams in order, to be sent now (`now_ns`: monotonic).
+
+        The rest as `prepare`.
+        """
+        unsent = self.prepare(payloads, timestamp, capture_ns=capture_ns, marker=marker)
+        return [packet.seal(now_ns, sealer) for packet in unsent]
+
+    def prepare(
+        self, payloads: Sequence[bytes], timestamp: int, *, capture_ns: int, marker: bool = True
+    ) -> list[Unsent]:
+        """The packets of one frame, to be sealed and sent when there is room for them.
 
         `timestamp`: media time in ticks from 0, any size; `capture_ns`: the frame's capture in Unix ns, for
-        abs-capture-time and sender reports; `now_ns`: monotonic; `marker`: set on the last packet.
+        abs-capture-time and sender reports; `marker`: set on the last packet.
         """
         wire_timestamp = (timestamp + self._timestamp_offset) & 0xFFFFFFFF
         self._reference = (wire_timestamp, capture_ns)
         first = self._first_extension(capture_ns)
         last = len(payloads) - 1
         return [
-            self._send_one(
-                payload, wire_timestamp, marker and i == last, self._plain if i else first, now_ns, sealer
-            )
+            self._unsent(payload, wire_timestamp, marker and i == last, self._plain if i else first)
             for i, payload in enumerate(payloads)
         ]
+
+    def _unsent(self, payload: bytes, timestamp: int, marker: bool, extension: tuple[bytes, bytes]) -> Unsent:
+        return Unsent(
+            self,
+            len(payload) + OVERHEAD_BYTES,
+            lambda now_ns, sealer: self._send_one(payload, timestamp, marker, extension, now_ns, sealer),
+        )
 
     def _first_extension(self, capture_ns: int) -> tuple[bytes, bytes]:
         """The extension of a frame's first packet: with its capture time."""
@@ -164,6 +203,7 @@ class SendStream:
         sealed = self._seal(second, sequence, timestamp, self.ssrc, extension, payload, now_ns, sealer)
         kept = None if self.rtx else sealed
         self._history.put(sequence, _Sent(payload, timestamp, marker, kept, now_ns), now_ns)
+        self._newest = sequence
         self.packet_count += 1
         self.octet_count += len(payload)
         return sealed
@@ -192,20 +232,63 @@ class SendStream:
 
     def on_nack(self, lost: Iterable[int], now_ns: int, sealer: SrtpSender) -> list[bytes]:
         """Datagrams that answer a NACK; numbers no longer here, or just sent again, are passed over."""
+        return [packet.seal(now_ns, sealer) for packet in self.prepare_repairs(lost, now_ns)]
+
+    def prepare_repairs(self, lost: Iterable[int], now_ns: int) -> list[Unsent]:
+        """As `on_nack`, to be sealed and sent when there is room."""
         rtt_ns = self.rtt.rtt_ns or 0
         interval_ns = max(MIN_RESEND_INTERVAL_NS, rtt_ns)
-        answers: list[bytes] = []
+        answers: list[Unsent] = []
         for sequence in lost:
             sent = self._history.get(sequence)
             if sent is None or not self._may_resend(sent, now_ns, interval_ns):
                 continue
             sent.resends += 1
             sent.resent_ns = now_ns
-            datagram = sent.sealed or self._retransmit(sequence, sent, now_ns, sealer)
             self.resent_packets += 1
             self.resent_octets += len(sent.payload)
-            answers.append(datagram)
+            answers.append(self._repair(sequence, sent))
         return answers
+
+    def prepare_padding(self, size_bytes: int) -> list[Unsent]:
+        """About `size_bytes` (at least one packet) of what was sent last, again on the RTX stream: padding
+        that may be of use.
+
+        Empty without RTX, which alone may send the same again, and before anything was sent.
+        """
+        if self.rtx is None or self._newest is None:
+            return []
+        latest = list(self._latest(self._newest))
+        padding: list[Unsent] = []
+        while latest and size_bytes > 0:
+            packet = self._repair(*latest[len(padding) % len(latest)])
+            padding.append(packet)
+            size_bytes -= packet.size_bytes
+        return padding
+
+    def _latest(self, sequence: int) -> Iterator[tuple[int, _Sent]]:
+        """The packets sent last, backwards, as far as they are here."""
+        for back in range(MAX_PADDING_PACKETS):
+            number = (sequence - back) & 0xFFFF
+            sent = self._history.get(number)
+            if sent is None:
+                return
+            yield number, sent
+
+    def _repair(self, sequence: int, sent: _Sent) -> Unsent:
+        sealed = sent.sealed
+        if sealed is not None:
+            return Unsent(self, len(sealed), lambda now_ns, sealer: sealed)
+        return Unsent(
+            self,
+            len(sent.payload) + OVERHEAD_BYTES,
+            lambda now_ns, sealer: self._retransmit(sequence, sent, now_ns, sealer),
+        )
+
+    def forget(self) -> None:
+        """Nothing sent so far will be sent again: a keyframe makes it needless."""
+        self._history.clear()
+        self._newest = None
 
     @staticmethod
     def _may_resend(sent: _Sent, now_ns: int, interval_ns: int) -> bool:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
+from operator import add
 from typing import Final
 
 from core.errors import ProtocolError, TeleconsultError
 from rtp.packet import HEADER_BYTES, RtpPacket, header_length, packet_from_parts
-from rtp.srtp_ciphers import E_BIT, AuthenticationError, CtrHmacCipher, GcmCipher
+from rtp.srtp_ciphers import E_BIT, AuthenticationError, CtrHmacCipher, GcmCipher, gcm_nonces
 from rtp.srtp_keys import (
     SrtpKeys,
     SrtpProfile,
@@ -66,7 +67,7 @@ class ReplayError(ProtocolError):
 class SrtpSender:
     """Seals RTP and RTCP with one direction's keys."""
 
-    __slots__ = ("_cipher", "_encrypt_gcm", "_gcm_salt", "_rtcp_index", "_windows", "profile")
+    __slots__ = ("_cipher", "_encrypt_gcm", "_gcm_salt", "_rtcp_index", "_windows", "profile", "tag_bytes")
 
     def __init__(self, keys: SrtpKeys) -> None:
         self.profile = keys.profile
@@ -74,6 +75,8 @@ class SrtpSender:
         gcm = self._cipher if isinstance(self._cipher, GcmCipher) else None
         self._encrypt_gcm = gcm.rtp_encrypt if gcm else None
         self._gcm_salt = gcm.rtp_salt if gcm else 0
+        self.tag_bytes = self._cipher.rtp_tag_bytes
+        """By which a packet grows."""
         self._windows: dict[int, IndexWindow] = {}
         self._rtcp_index = 0
 
@@ -105,7 +108,7 @@ class SrtpSender:
         The headers must be in the order of their numbers: of a run only the ends are looked at.
         """
         encrypt = self._encrypt_gcm
-        if encrypt is None or not headers:
+        if encrypt is None or len(headers) < 2 or len(headers) != len(payloads):
             return self.seal_each(headers, payloads)
         seq, ssrc = _unpack_seq_ssrc(headers[0])
         window, count = self._windows.get(ssrc), len(headers)
@@ -118,11 +121,23 @@ class SrtpSender:
             return self.seal_each(headers, payloads)
         first = window.top + 1
         window.top += count  # all are used from here on, whatever happens below
-        salt = self._gcm_salt ^ ssrc << 48
-        return [
-            header + encrypt((salt ^ index).to_bytes(12, "big"), payload, header)
-            for index, (header, payload) in enumerate(zip(headers, payloads, strict=True), first)
-        ]
+        nonces = gcm_nonces(self._gcm_salt ^ ssrc << 48, first, count)
+        return list(map(add, headers, map(encrypt, nonces, payloads, headers)))
+
+    def claim_run(self, ssrc: int, sequence_number: int, count: int) -> int | None:
+        """The first of `count` indices for someone else to seal with, once each: they count as used from
+        here on.
+
+        None unless they are the stream's next ones and the profile is GCM; then nothing is claimed.
+        """
+        window = self._windows.get(ssrc)
+        if window is None or self._encrypt_gcm is None or (window.top + 1) & 0xFFFF != sequence_number:
+            return None
+        first = window.top + 1
+        if first + count > _MAX_INDEX:
+            return None
+        window.top += count
+        return first
 
     def next_sequence(self, ssrc: int) -> int | None:
         """The number with which a stream that begins anew on `ssrc` has to go on; None for a fresh SSRC."""
@@ -166,6 +181,15 @@ class SrtpReceiver:
         """The newest index opened of one SSRC (ROC‖SEQ, or the SRTCP index); None when nothing was."""
         window = (self._rtcp_windows if rtcp else self._windows).get(ssrc)
         return None if window is None else window.top
+
+    def next_index(self, ssrc: int) -> int | None:
+        """The index that would follow the newest opened one of an SSRC; None before the first."""
+        window = self._windows.get(ssrc)
+        return None if window is None or window.top >= _MAX_INDEX else window.top + 1
+
+    def opened(self, ssrc: int, count: int) -> None:
+        """Someone else opened the next `count` packets of an SSRC, and found them authentic."""
+        self._windows[ssrc].top += count
 
     def open(self, datagram: bytes) -> bytes:
         """SRTP packet → plaintext RTP packet.

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hmac
+import struct
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Final, Protocol
 
 from cryptography.exceptions import InvalidTag
@@ -20,6 +23,7 @@ RTCP_HEAD_BYTES: Final = 8
 """The part of a compound packet that stays in clear: first header and sender SSRC."""
 E_BIT: Final = 0x80000000
 _INDEX_BYTES: Final = 4
+_NONCE_BYTES: Final = 12
 
 
 class AuthenticationError(ProtocolError):
@@ -90,6 +94,23 @@ class GcmCipher:
             return head + self._rtcp.decrypt(nonce, datagram[RTCP_HEAD_BYTES:-_INDEX_BYTES], head + word)
         except InvalidTag:
             raise AuthenticationError("SRTCP packet is not authentic") from None
+
+
+def gcm_nonces(salted_ssrc: int, first_index: int, count: int) -> tuple[bytes, ...]:
+    """The nonces of successive indices (RFC 7714 §8.1), all in one long integer. `salted_ssrc`: the salt with
+    the SSRC in its place; the indices must stay below 2⁴⁸.
+    """
+    ones, indices, cut = _nonce_shape(count)
+    return cut((ones * first_index + indices ^ ones * salted_ssrc).to_bytes(_NONCE_BYTES * count, "big"))
+
+
+@lru_cache(maxsize=256)
+def _nonce_shape(count: int) -> tuple[int, int, Callable[[bytes], tuple[bytes, ...]]]:
+    """(a one in each nonce, its number in each nonce, what cuts them)."""
+    indices = b"".join([index.to_bytes(_NONCE_BYTES, "big") for index in range(count)])
+    ones = b"".join([(1).to_bytes(_NONCE_BYTES, "big")] * count)
+    cut = struct.Struct(f"{_NONCE_BYTES}s" * count).unpack
+    return int.from_bytes(ones, "big"), int.from_bytes(indices, "big"), cut
 
 
 class CtrHmacCipher:

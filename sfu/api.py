@@ -19,7 +19,15 @@ from pydantic import ValidationError
 
 from core.errors import ConfigError, RemoteError, TeleconsultError
 from core.messages import SDP_MAX_CHARS
-from core.worker_api import CreateTransport, Fragment, FragmentAnswer, SessionDescription, Subscriptions
+from core.worker_api import (
+    CreateTransport,
+    Fragment,
+    FragmentAnswer,
+    PausedTracks,
+    SessionDescription,
+    Subscriptions,
+    TransportView,
+)
 from sfu.events import SlowReader
 from sfu.worker import Worker
 
@@ -50,6 +58,8 @@ class WorkerApi:
         app.router.add_post("/v1/transports/{id}/offer", self._offer)
         app.router.add_post("/v1/transports/{id}/answer", self._answer)
         app.router.add_put("/v1/transports/{id}/subscriptions", self._subscriptions)
+        app.router.add_put("/v1/transports/{id}/view", self._view)
+        app.router.add_put("/v1/tracks/paused", self._paused)
         app.router.add_patch("/v1/transports/{id}", self._patch)
         app.router.add_delete("/v1/transports/{id}", self._delete)
         app.router.add_get("/v1/stats", self._stats)
@@ -81,6 +91,15 @@ class WorkerApi:
     async def _subscriptions(self, request: web.Request) -> web.Response:
         wanted = Subscriptions.model_validate_json(await request.read())
         return _json(self._worker.subscribe(request.match_info["id"], wanted).model_dump_json())
+
+    async def _view(self, request: web.Request) -> web.Response:
+        view = TransportView.model_validate_json(await request.read())
+        self._worker.set_view(request.match_info["id"], view)
+        return web.Response(status=204)
+
+    async def _paused(self, request: web.Request) -> web.Response:
+        self._worker.set_paused(PausedTracks.model_validate_json(await request.read()))
+        return web.Response(status=204)
 
     async def _patch(self, request: web.Request) -> web.Response:
         body = Fragment.model_validate_json(await request.read())

@@ -53,6 +53,11 @@ class EventHub:
         self._readers: set[Subscription] = set()
         self.dropped = 0
 
+    @property
+    def readers(self) -> int:
+        """How many watch."""
+        return len(self._readers)
+
     def emit(self, event: Model) -> None:
         """Queue the event for every reader; never waits."""
         for reader in self._readers:

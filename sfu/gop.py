@@ -6,6 +6,7 @@ group is served; where it cannot (FFmpeg's WHIP takes no PLI), the whole group i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from core.clock import NS_PER_MS, NS_PER_S
@@ -45,6 +46,15 @@ class GroupOfPictures:
         self._bytes += len(packet.payload)
         too_old = now_ns - self._started_ns > self._serve_ns + KEEP_LONGER_NS
         if too_old or self._bytes > self._max_bytes:
+            self.clear()
+
+    def extend(self, packets: Sequence[RtpPacket], octets: int, now_ns: int) -> None:
+        """As `add` for packets of which none begins a keyframe; `octets`: their payloads' bytes."""
+        if not self.packets:
+            return
+        self.packets += packets
+        self._bytes += octets
+        if now_ns - self._started_ns > self._serve_ns + KEEP_LONGER_NS or self._bytes > self._max_bytes:
             self.clear()
 
     def serve(self, now_ns: int) -> list[RtpPacket] | None:

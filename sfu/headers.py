@@ -20,13 +20,25 @@ from rtp.extensions import (
     ExtensionMap,
     ExtensionTemplate,
 )
-from rtp.packet import RtpPacket
+from rtp.packet import HEADER_BYTES, RtpPacket
+from sfu.header_block import HeaderBlock, header_block
+from transport.native.engine import NativeBatch
 
 HOP_BY_HOP: Final = frozenset({TRANSPORT_CC, ABS_SEND_TIME, MID, RID, REPAIRED_RID, PLAYOUT_DELAY})
 """They describe one hop: never copied. All others, known or not, survive."""
 
 _VERSION_2: Final = 0x80
+_HAS_PADDING: Final = 0x20
 _HAS_EXTENSION: Final = 0x10
+PADDING_BYTES: Final = 255
+"""As much as one octet can count."""
+MIN_BLOCK: Final = 3
+"""Packets from which on it pays to treat them together."""
+MAX_EVENING_BYTES: Final = 32
+"""A frame's first packet carries its capture time, in up to 20 bytes; encoders cut frames evenly but for some
+bytes.
+"""
+_PADDING: Final = bytes(PADDING_BYTES - 1) + bytes((PADDING_BYTES,))
 
 
 class PlanKey(NamedTuple):
@@ -54,18 +66,135 @@ class Prepared(NamedTuple):
     payload: bytes
 
 
-class PreparedBatch(NamedTuple):
-    """`payloads` and their `octets` in one go: needed once per consumer, made once per batch."""
+class PreparedBatch:
+    """What all consumers of one plan share of several packets; what is derived is made once, when needed."""
 
-    items: Sequence[Prepared]
-    payloads: Sequence[bytes]
-    octets: int
+    __slots__ = (
+        "_block",
+        "_block_made",
+        "_even",
+        "_native",
+        "_sizes",
+        "items",
+        "numbered",
+        "octets",
+        "payloads",
+    )
+
+    def __init__(self, items: Sequence[Prepared], numbered: bool) -> None:
+        self.items = items
+        self._even: PreparedBatch | None = None
+        self.numbered = numbered
+        """Whether the packets carry transport-wide numbers."""
+        self.payloads = [item.payload for item in items]
+        self.octets = sum(map(len, self.payloads))
+        self._sizes: dict[int, tuple[tuple[int, ...], int]] = {}
+        self._block: HeaderBlock | None = None
+        self._block_made = False
+        self._native: NativeBatch | None = None
+
+    def even(self) -> PreparedBatch:
+        """The same packets, padded by a few bytes where that makes them leave in one system call, which takes
+        packets of one size; what they say, and `octets`, stay the same.
+        """
+        if self._even is None:
+            self._even = self
+            items = _evened(self.items, self.sizes(0)[0])
+            if items is not None:
+                self._even = PreparedBatch(items, self.numbered)
+                self._even._even, self._even.octets = self._even, self.octets
+        return self._even
+
+    def native(self) -> NativeBatch:
+        """As the engine wants it."""
+        if self._native is None:
+            zero = (0,) if self.numbered else ()
+            headers = [
+                item.pack(item.first, item.marker, 0, item.timestamp, 0, item.prefix, *zero) + item.tail
+                for item in self.items
+            ]
+            places = [HEADER_BYTES + len(item.prefix) for item in self.items] if self.numbered else None
+            self._native = NativeBatch(headers, self.payloads, places)
+        return self._native
+
+    def sizes(self, tag_bytes: int) -> tuple[tuple[int, ...], int]:
+        """(the datagrams' sizes, their sum) under a cipher that adds so much."""
+        found = self._sizes.get(tag_bytes)
+        if found is None:
+            sizes = tuple([_header_bytes(item, self.numbered) + len(item.payload) for item in self.items])
+            sizes = tuple([size + tag_bytes for size in sizes])
+            found = self._sizes[tag_bytes] = sizes, sum(sizes)
+        return found
+
+    def headers(
+        self, payload_type: int, ssrc: int, sequence_move: int, timestamp_move: int, number: int
+    ) -> Sequence[bytes]:
+        """Headers of one consumer's packets, all of whose numbers and timestamps move alike. `number`: the
+        first one's transport-wide number, where they carry one.
+        """
+        items = self.items
+        if not self._block_made:
+            self._block_made = True
+            self._block = _block_of(items, self.numbered)
+        if self._block is not None:
+            first = items[0]
+            headers = self._block.headers(
+                payload_type,
+                ssrc,
+                (first.sequence_number + sequence_move) & 0xFFFF,
+                (first.timestamp + timestamp_move) & 0xFFFFFFFF,
+                number,
+            )
+            if headers is not None:
+                return headers
+        if self.numbered:
+            return numbered_headers(items, payload_type, ssrc, sequence_move, timestamp_move, number)
+        return plain_headers(items, payload_type, ssrc, sequence_move, timestamp_move)
 
 
-def prepared_batch(items: Sequence[Prepared]) -> PreparedBatch:
-    """The items with what is derived from them."""
-    payloads = [item.payload for item in items]
-    return PreparedBatch(items, payloads, sum(map(len, payloads)))
+def _evened(items: Sequence[Prepared], sizes: Sequence[int]) -> list[Prepared] | None:
+    """All but the last, which may be shorter, as long as the longest (RFC 3550 §5.1: padding); None where
+    that changes nothing, or takes more than `MAX_EVENING_BYTES`.
+    """
+    if len(items) < MIN_BLOCK:
+        return None
+    longest, shortest = max(sizes), min(sizes[:-1])
+    if longest == shortest or longest - shortest > MAX_EVENING_BYTES:
+        return None
+    evened = [_padded(item, longest - size) for item, size in zip(items[:-1], sizes, strict=False)]
+    return [*evened, items[-1]]
+
+
+def _padded(item: Prepared, padding_bytes: int) -> Prepared:
+    if not padding_bytes:
+        return item
+    padding = bytes(padding_bytes - 1) + bytes((padding_bytes,))
+    return item._replace(first=item.first | _HAS_PADDING, payload=item.payload + padding)
+
+
+def _header_bytes(item: Prepared, numbered: bool) -> int:
+    return HEADER_BYTES + len(item.prefix) + len(item.tail) + (2 if numbered else 0)
+
+
+def _block_of(items: Sequence[Prepared], numbered: bool) -> HeaderBlock | None:
+    """None for what does not fit the form, and for so few packets that it does not pay."""
+    if len(items) < MIN_BLOCK:
+        return None
+    first = items[0]
+    sequences = [(item.sequence_number - first.sequence_number) & 0xFFFF for item in items]
+    timestamps = [(item.timestamp - first.timestamp) & 0xFFFFFFFF for item in items]
+    position = len(first.prefix)
+    if numbered and any(len(item.prefix) != position for item in items):
+        return None
+    headers = [
+        item.pack(
+            item.first, item.marker, sequence, timestamp, 0, item.prefix, *((index,) if numbered else ())
+        )
+        + item.tail
+        for index, (item, sequence, timestamp) in enumerate(zip(items, sequences, timestamps, strict=True))
+    ]
+    number_position = HEADER_BYTES + position if numbered else None
+    return header_block(headers, number_position, max(sequences), max(timestamps))
 
 
 class HeaderPlan:
@@ -79,14 +208,18 @@ class HeaderPlan:
             dict(key.table), transport_cc_id=key.number_id, constant=key.constant
         )
         self._batch: Sequence[RtpPacket] | None = None
-        self._prepared = prepared_batch(())
+        self._prepared = PreparedBatch((), key.number_id is not None)
 
     def prepare_batch(self, batch: Sequence[RtpPacket]) -> PreparedBatch:
         """`prepare` of every packet; the same object again when asked for the same batch object."""
         if batch is not self._batch:
-            self._prepared = prepared_batch([self.prepare(packet) for packet in batch])
+            self._prepared = self.prepared(batch)
             self._batch = batch
         return self._prepared
+
+    def prepared(self, packets: Sequence[RtpPacket]) -> PreparedBatch:
+        """As `prepare_batch`, for packets that no other consumer is sent just now."""
+        return PreparedBatch([self.prepare(packet) for packet in packets], self.key.number_id is not None)
 
     def prepare(self, packet: RtpPacket) -> Prepared:
         """The shared part of one packet's header. Raises `ProtocolError` for a malformed extension block."""
@@ -104,6 +237,20 @@ class HeaderPlan:
             prefix,
             tail,
             packet.payload,
+        )
+
+    def padding(self, sequence_number: int, timestamp: int) -> Prepared:
+        """A packet of nothing but padding (RFC 3550 §5.1)."""
+        prefix, tail = self._template.render(None, b"")
+        return Prepared(
+            sequence_number,
+            timestamp,
+            _packer(len(prefix), self.key.number_id is not None),
+            _VERSION_2 | _HAS_PADDING | (_HAS_EXTENSION if prefix else 0),
+            0,
+            prefix,
+            tail,
+            _PADDING,
         )
 
 

@@ -1,25 +1,28 @@
-"""The SFU worker's process: `teleconsult serve --role sfu`, or `python -m sfu.main` by itself."""
+"""The SFU worker's process: `teleconsult serve --role sfu`, or `python -m sfu` by itself."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
 import os
-import signal
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 import structlog
 
+from core import systemd
 from core.clock import SystemClock
-from core.config import Settings, load_settings
+from core.compiled import use_compiled
+from core.config import Settings, load_settings, split_place
 from core.errors import ConfigError
 from core.logging import configure_logging
+from core.stopping import Stopping, stopped_by_signals
 from sfu.api import serve_api
 from sfu.worker import Worker
 from transport.endpoint import MediaEndpoint
 from transport.garbage import GarbagePlan
+from transport.native.engine import load_engine
 
 log = structlog.get_logger()
 
@@ -27,46 +30,56 @@ TOKEN_VARIABLE: Final = "SFU_API_TOKEN"  # noqa: S105 - a variable's name
 
 
 async def run(settings: Settings, *, worker_id: str, api: str, token: str | None = None) -> None:
-    """Serve media and the internal API until SIGTERM or SIGINT, then close every transport and return.
+    """Serve media and the internal API until SIGTERM or SIGINT, then drain, close every transport and return.
 
     Raises `ConfigError` when a port or socket cannot be had.
     """
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
     clock = SystemClock()
-    endpoint = await _open_endpoint(settings, clock)
-    worker, garbage = Worker(endpoint, worker_id, clock), GarbagePlan()
-    try:
-        runner = await serve_api(worker, api, token if token is not None else read_token(None))
+    with stopped_by_signals() as stopping:
+        endpoint = await _open_endpoint(settings, clock)
+        worker = Worker(endpoint, worker_id, clock, limit_viewers=settings.limit_viewers)
+        garbage = GarbagePlan()
         try:
-            garbage.start()
-            log.info(
-                "sfu.ready", worker_id=worker_id, boot_id=worker.boot_id, udp_port=endpoint.port.address[1]
-            )
-            await worker.run(stopping)
+            runner = await serve_api(worker, api, token if token is not None else read_token(None))
+            try:
+                garbage.start()
+                await _work(worker, stopping, settings.drain_s)
+            finally:
+                garbage.stop()
+                worker.close_all("worker_stopping")
+                await runner.cleanup()
         finally:
-            garbage.stop()
-            worker.close_all("worker_stopping")
-            await runner.cleanup()
-    finally:
-        await endpoint.close()
+            await endpoint.close()
     log.info("sfu.stopped", worker_id=worker_id)
 
 
+async def _work(worker: Worker, stopping: Stopping, drain_s: float) -> None:
+    """Until it is asked to stop, and what it carries has moved."""
+    port = worker.endpoint.port.address[1]
+    about = {"worker_id": worker.worker_id, "boot_id": worker.boot_id, "udp_port": port}
+    log.info("sfu.ready", **about, media_path=use_compiled())
+    ended = asyncio.Event()
+    async with systemd.ready(f"media on UDP port {port}"), asyncio.TaskGroup() as group:
+        group.create_task(worker.run(ended))
+        await stopping.asked.wait()
+        systemd.notify(STOPPING="1", STATUS="draining")
+        await worker.drain(drain_s, stopping.at_once)
+        ended.set()
+
+
 async def _open_endpoint(settings: Settings, clock: SystemClock) -> MediaEndpoint:
-    announce = [_host_port(item) for item in settings.announce]
+    announce = [split_place(item) for item in settings.announce]
     try:
-        return await MediaEndpoint.open(settings.udp_host, settings.udp_port, announce=announce, clock=clock)
+        return await MediaEndpoint.open(
+            settings.udp_host,
+            settings.udp_port,
+            announce=announce,
+            clock=clock,
+            engine=load_engine() if settings.engine else None,
+        )
     except OSError as error:
         place = f"{settings.udp_host}:{settings.udp_port}"
         raise ConfigError(f"cannot take media on UDP {place}: {error.strerror}; set --udp-port") from None
-
-
-def _host_port(text: str) -> tuple[str, int]:
-    host, _, port = text.rpartition(":")
-    return host.strip("[]"), int(port)
 
 
 def read_token(path: Path | None) -> str | None:
@@ -83,7 +96,7 @@ def read_token(path: Path | None) -> str | None:
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m sfu.main", description="One SFU worker by itself.")
+    parser = argparse.ArgumentParser(prog="python -m sfu", description="One SFU worker by itself.")
     parser.add_argument("--worker-id", default="sfu-1")
     parser.add_argument("--api", required=True, help="unix:/path or host:port")
     parser.add_argument("--token-file", type=Path, help=f"bearer token; else ${TOKEN_VARIABLE}")
@@ -108,7 +121,3 @@ def main(arguments: Sequence[str] | None = None) -> None:
         uvloop.run(run(settings, worker_id=given.worker_id, api=given.api, token=token))
     except ConfigError as error:
         raise SystemExit(str(error)) from None
-
-
-if __name__ == "__main__":
-    main()

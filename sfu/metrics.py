@@ -11,6 +11,9 @@ _SUB_BUCKETS: Final = 1 << _SUB_BITS
 _BUCKETS: Final = 26 * _SUB_BUCKETS
 """Eight buckets per doubling (12 % wide), up to 2²⁸ µs: a packet never stays longer."""
 
+LIMITS_US: Final = (100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 1_000_000)
+"""What dashboards are told: few buckets, at round numbers."""
+
 
 @dataclass(slots=True)
 class Counters:
@@ -60,6 +63,13 @@ class Histogram:
                 return upper_bound_us(index)
         return upper_bound_us(_BUCKETS - 1)
 
+    def at_most(self, limits_us: Sequence[int]) -> list[int]:
+        """How many were no longer than each limit (a bucket counts once all of it is)."""
+        return [
+            sum(count for index, count in enumerate(self.counts) if upper_bound_us(index) <= limit)
+            for limit in limits_us
+        ]
+
 
 def bucket_of(value_us: int) -> int:
     """Index of the bucket that counts `value_us`."""
@@ -94,5 +104,7 @@ class Metrics:
                 "p99": self.inside.percentile_us(0.99),
                 "count": self.inside.total,
                 "buckets": self.inside.counts,
+                "limits": list(LIMITS_US),
+                "at_most": self.inside.at_most(LIMITS_US),
             },
         }

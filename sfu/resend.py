@@ -10,12 +10,22 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from core.clock import NS_PER_MS, NS_PER_S
+from rtp.congestion import PacketClass
 from rtp.history import PacketHistory
 from rtp.negotiation import AcceptedMedia
 from rtp.rewrite import StreamRewriter
 from rtp.srtp import SrtpSender
 from sfu.downlink import Downlink
-from sfu.headers import HeaderPlan, Prepared, numbered_headers, plain_headers
+from sfu.headers import (
+    PADDING_BYTES,
+    HeaderPlan,
+    Prepared,
+    PreparedBatch,
+    numbered_headers,
+    plain_headers,
+)
+from sfu.paced import OVERHEAD_BYTES, Held, Sender
+from sfu.picture_numbers import PictureNumbers
 
 if TYPE_CHECKING:
     from sfu.producer import Producer
@@ -25,6 +35,9 @@ CIPHERTEXT_MAX_PACKETS: Final = 1024
 MIN_INTERVAL_NS: Final = 15 * NS_PER_MS
 """Between two resends of one packet, or most of a round trip: the last one may still be under way."""
 MAX_REMEMBERED: Final = 2048
+PADDING_PACKET_BYTES: Final = PADDING_BYTES + OVERHEAD_BYTES
+MAX_PADDING_PACKETS: Final = 200
+"""At once: more than any probe asks for within a tick."""
 _RETRY_PART: Final = 0.8
 
 
@@ -36,6 +49,8 @@ class Resender:
         "_has_rtx",
         "_link",
         "_media",
+        "_numbers",
+        "_owner",
         "_plan",
         "_producer",
         "_resent",
@@ -45,16 +60,20 @@ class Resender:
 
     def __init__(
         self,
+        owner: Sender,
         producer: Producer,
         media: AcceptedMedia,
         rewriter: StreamRewriter,
         link: Downlink,
         plan: HeaderPlan,
         first_rtx_sequence: int,
+        numbers: PictureNumbers | None = None,
     ) -> None:
+        self._owner = owner
         self._producer = producer
         self._media = media
         self._rewriter = rewriter
+        self._numbers = numbers
         self._link = link
         self._plan = plan
         self._rtx_sequence = first_rtx_sequence & 0xFFFF
@@ -75,6 +94,11 @@ class Resender:
         for datagram in datagrams:
             self._ciphertext.put(datagram[2] << 8 | datagram[3], datagram, now_ns)
 
+    def forget(self) -> None:
+        """What was sent so far is not sent again."""
+        if self._ciphertext is not None:
+            self._ciphertext.clear()
+
     def on_nack(self, lost: Sequence[int], now_ns: int) -> None:
         """Put answers into the link's outbox; numbers too old, or asked for too often, are passed over."""
         link = self._link
@@ -89,6 +113,9 @@ class Resender:
                 link.counters.refused += 1
 
     def _answer(self, number: int, now_ns: int, sealer: SrtpSender) -> bool:
+        budget = self._link.budget
+        if budget is not None and not (budget.repairs_fit and self._rewriter.is_since_switch(number)):
+            return False  # what lies before a switch to another layer nobody needs any more
         interval_ns = max(MIN_INTERVAL_NS, int((self._link.rtt.rtt_ns or 0) * _RETRY_PART))
         if now_ns - self._resent.get(number, -interval_ns) < interval_ns:
             return False
@@ -97,7 +124,7 @@ class Resender:
         original = self._original(number)
         datagram = None if self._ciphertext is None else self._ciphertext.get(number)
         if datagram is not None:
-            self._link.sealed([datagram], [len(datagram)], False, now_ns)
+            self._link.sealed([datagram], (len(datagram),), len(datagram), False, now_ns)
         elif original is not None:
             self._retransmit(number, original, now_ns, sealer)
         else:
@@ -120,17 +147,51 @@ class Resender:
         packet = layer.history.get(origin[1])
         if packet is None:
             return None
-        return self._plan.prepare(packet)._replace(timestamp=(packet.timestamp + origin[2]) & 0xFFFFFFFF)
+        item = self._plan.prepare(packet)._replace(timestamp=(packet.timestamp + origin[2]) & 0xFFFFFFFF)
+        if self._numbers is None:
+            return item
+        return item._replace(payload=self._numbers.resent(item.payload, number))
 
     def _retransmit(self, number: int, original: Prepared, now_ns: int, sealer: SrtpSender) -> None:
+        payload = number.to_bytes(2, "big") + original.payload
+        item = original._replace(sequence_number=self._take_number(), payload=payload)
+        budget, size_bytes = self._link.budget, len(payload) + OVERHEAD_BYTES
+        if budget is None or budget.passes(size_bytes, PacketClass.REPAIR, now_ns):
+            self._seal(item, now_ns, sealer)
+        elif budget.pacer is not None:
+            media, owner = self._media, self._owner
+            batch = PreparedBatch([item], self._plan.key.number_id is not None)
+            terms = media.rtx_payload_type or 0, media.rtx_ssrc or 0
+            held = Held(owner, owner.epoch, *terms, batch, 0, 1, (0, 0), now_ns, False)
+            budget.pacer.push(held, size_bytes, PacketClass.REPAIR, now_ns)
+
+    def _take_number(self) -> int:
+        number = self._rtx_sequence
+        self._rtx_sequence = (number + 1) & 0xFFFF
+        return number
+
+    def _seal(self, item: Prepared, now_ns: int, sealer: SrtpSender) -> None:
+        """A packet of the RTX stream."""
         media, link = self._media, self._link
-        item = original._replace(sequence_number=self._rtx_sequence)
-        self._rtx_sequence = (self._rtx_sequence + 1) & 0xFFFF
         numbered = self._plan.key.number_id is not None
         payload_type, ssrc = media.rtx_payload_type or 0, media.rtx_ssrc or 0
         if numbered:
             headers = numbered_headers([item], payload_type, ssrc, 0, 0, link.next_number)
         else:
             headers = plain_headers([item], payload_type, ssrc, 0, 0)
-        sealed = sealer.seal(headers[0], number.to_bytes(2, "big") + original.payload)
-        link.sealed([sealed], [len(sealed)], numbered, now_ns)
+        sealed = sealer.seal(headers[0], item.payload)
+        link.sealed([sealed], (len(sealed),), len(sealed), numbered, now_ns)
+
+    def pad(self, size_bytes: int, timestamp: int, now_ns: int) -> bool:
+        """About so much padding, on the RTX stream: it costs no number that the viewer would miss.
+
+        False without RTX, and while something waits for its turn: numbers must go out in their order.
+        """
+        link, sealer = self._link, self._link.sealer
+        waits = link.budget is not None and link.budget.pacer is not None and link.budget.pacer.queued_bytes
+        if not self._has_rtx or sealer is None or waits:
+            return False
+        for _ in range(min(MAX_PADDING_PACKETS, -(-size_bytes // PADDING_PACKET_BYTES))):
+            self._seal(self._plan.padding(self._take_number(), timestamp), now_ns, sealer)
+            link.counters.padding += 1
+        return True

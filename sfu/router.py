@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import groupby
 from typing import Protocol
 
 from core.clock import NS_PER_US
@@ -10,6 +12,7 @@ from sfu.consumer import Consumer
 from sfu.downlink import Downlink
 from sfu.layer import Batch, Layer
 from sfu.metrics import Metrics
+from transport.lane import FanOut
 
 Work = tuple[Consumer, Layer, Batch]
 
@@ -27,8 +30,9 @@ class Outlet(Protocol):
 class Router:
     """`queue` layers that received packets; `flush` at the end of the batch."""
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: Metrics, fan_out: FanOut | None = None) -> None:
         self._metrics = metrics
+        self._fan_out = fan_out
         self._waiting: dict[Layer, None] = {}
         self._outlets: dict[Downlink, Outlet] = {}
         self._turn = 0
@@ -60,9 +64,24 @@ class Router:
         links = list(work)
         self._turn += 1
         start = self._turn % len(links) if links else 0
-        for link in links[start:] + links[:start]:
-            self._serve(link, work[link], now_ns)
+        with self.collecting():
+            for link in links[start:] + links[:start]:
+                self._serve(link, work[link], now_ns)
         self._observe(arrivals, unix_ns())
+
+    @contextmanager
+    def collecting(self) -> Iterator[None]:
+        """What the engine can do is done for all subscribers at once."""
+        fan_out = self._fan_out
+        if fan_out is None:
+            yield
+            return
+        fan_out.collecting = True
+        try:
+            yield
+        finally:
+            fan_out.collecting = False
+            fan_out.run()
 
     def _serve(self, link: Downlink, work: list[Work], now_ns: int) -> None:
         outlet = self._outlets.get(link)
@@ -77,7 +96,7 @@ class Router:
 
     def _observe(self, arrivals: Sequence[int], now_unix_ns: int) -> None:
         add = self._metrics.inside.add
-        for arrival_ns in arrivals:
+        for arrival_ns, together in groupby(arrivals):  # most came with others
             if arrival_ns:
-                add((now_unix_ns - arrival_ns) // NS_PER_US)
+                add((now_unix_ns - arrival_ns) // NS_PER_US, len(list(together)))
         self._metrics.counters.batches += 1

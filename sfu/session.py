@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, Protocol
 
 import structlog
@@ -34,12 +35,14 @@ class SessionHost(Protocol):
     endpoint: MediaEndpoint
     router: Router
     metrics: Metrics
+    limit_viewers: bool
 
     def emit(self, event: Model) -> None: ...
     def track(self, track_id: str, room: str) -> Producer | None: ...
     def track_added(self, producer: Producer) -> None: ...
     def track_removed(self, producer: Producer) -> None: ...
     def session_closed(self, session: PeerSession) -> None: ...
+    def hurry(self, session: PeerSession) -> None: ...
 
 
 class PeerSession:
@@ -67,6 +70,11 @@ class PeerSession:
     def on_rtp(self, packet: RtpPacket) -> None:
         """A packet from the peer. `ProtocolError`: it is dropped and counted."""
 
+    def on_rtp_run(self, packets: Sequence[RtpPacket]) -> None:
+        """Packets of one stream with successive numbers, that came at once."""
+        for packet in packets:
+            self.rtp_received(packet)
+
     def on_rtcp(self, compound: bytes, arrival_ns: int) -> None:
         """A compound from the peer. `ProtocolError`: it is dropped and counted."""
 
@@ -77,7 +85,15 @@ class PeerSession:
         """Let go of producers or consumers."""
 
     def on_tick(self, now_ns: int) -> None:
-        """Every 20 ms, but not before `tick_due_ns`."""
+        """Not before `tick_due_ns`, and soon afterwards; sets the next one."""
+
+    def hurried(self, now_ns: int) -> bool:
+        """Every 5 ms from `SessionHost.hurry` on, until it returns False."""
+        return False
+
+    def present_events(self) -> Iterator[Model]:
+        """What a new reader of events must know of this session."""
+        return iter(())
 
     def stats(self) -> dict[str, Any]:
         """JSON-ready numbers."""
@@ -98,6 +114,12 @@ class PeerSession:
         except ProtocolError:
             self.host.metrics.counters.malformed += 1
         except Exception as error:  # the fence: a bug met by one peer's bytes is that peer's trouble
+            self.fail(error)
+
+    def rtp_run_received(self, packets: Sequence[RtpPacket]) -> None:
+        try:
+            self.on_rtp_run(packets)
+        except Exception as error:  # the fence
             self.fail(error)
 
     def rtcp_received(self, compound: bytes, arrival_ns: int) -> None:
@@ -126,6 +148,14 @@ class PeerSession:
             self.on_tick(now_ns)
         except Exception as error:  # the fence
             self.fail(error)
+
+    def hurry(self, now_ns: int) -> bool:
+        """`hurried` behind the fence."""
+        try:
+            return self.hurried(now_ns)
+        except Exception as error:  # the fence
+            self.fail(error)
+            return False
 
     def fail(self, error: Exception) -> None:
         """An unexpected error: log it and close this session only."""

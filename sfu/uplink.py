@@ -57,6 +57,21 @@ class Uplink:
         """A packet with that transport-wide number came."""
         self._builder.received(number, arrival_ns)
 
+    def numbers_received(self, first: int, count: int, arrival_ns: int) -> None:
+        """Packets with successive transport-wide numbers came at once."""
+        self._builder.received_run(first, count, arrival_ns)
+
+    @property
+    def is_urgent(self) -> bool:
+        """True while packets are missing, or viewers wait for a keyframe."""
+        for layer in self.layers:
+            stream = layer.stream
+            if layer.keyframes.wanted or (
+                stream is not None and stream.nack is not None and len(stream.nack)
+            ):
+                return True
+        return False
+
     def repairs_due(self, now_ns: int) -> list[bytes]:
         """NACKs and keyframe requests; cheap, to be asked after each batch and at each tick."""
         items: list[RtcpPacket] = []
@@ -68,7 +83,7 @@ class Uplink:
             if lost:
                 self.counters.nacked += len(lost)
                 items.append(Nack(self.ssrc, source, tuple(lost)))
-            if layer.askable and layer.is_live(now_ns) and layer.keyframes.due(now_ns):
+            if layer.askable and not layer.paused and layer.is_live(now_ns) and layer.keyframes.due(now_ns):
                 self.counters.keyframe_requests += 1
                 items.append(self._keyframe_request(layer, source))
         return [self._compound([item]) for item in items]
@@ -84,6 +99,7 @@ class Uplink:
         compounds = self.repairs_due(now_ns)
         if self.transport_cc_id is not None and now_ns >= self._feedback_due_ns:
             self._feedback_due_ns = now_ns + FEEDBACK_INTERVAL_NS
+            self._builder.media_ssrc = next((layer.source for layer in self.layers if layer.source), 0)
             feedback = self._builder.build()
             self.counters.feedback_sent += len(feedback)
             compounds += [self._compound([item]) for item in feedback]

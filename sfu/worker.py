@@ -9,16 +9,19 @@ from typing import Any, Final
 
 import structlog
 
-from core.clock import Clock
-from core.errors import Conflict, NotFound, ProtocolError
+from core.clock import NS_PER_S, Clock
+from core.errors import Conflict, NotFound, ProtocolError, Unavailable
 from core.ids import new_id
 from core.messages import Model, Source
 from core.worker_api import (
     CreateTransport,
+    PausedTracks,
     Subscriptions,
     TrackLive,
     TransportChanged,
     TransportDescription,
+    TransportView,
+    WorkerDraining,
     WorkerReady,
 )
 from sfu.events import EventHub
@@ -31,6 +34,12 @@ from sfu.subscriber import SubscribeSession, require_subscriber
 from transport.endpoint import MediaEndpoint
 
 TICK_S: Final = 0.02
+"""Between two ticks at least."""
+MAX_TICK_S: Final = 0.06
+PATIENCE_S: Final = 0.02
+"""What is due may wait so long for media to wake us anyway: a wake-up of its own costs more than the work."""
+HURRY_S: Final = 0.005
+"""Between steps of what is paced: all sessions together, so that the process wakes no more often."""
 MAX_SESSIONS: Final = 2_000
 _log = structlog.get_logger()
 
@@ -38,24 +47,33 @@ _log = structlog.get_logger()
 class Worker:
     """Implements the calls of the internal API. All methods belong to the endpoint's event loop."""
 
-    def __init__(self, endpoint: MediaEndpoint, worker_id: str, clock: Clock) -> None:
+    def __init__(
+        self, endpoint: MediaEndpoint, worker_id: str, clock: Clock, *, limit_viewers: bool = True
+    ) -> None:
         self.clock = clock
         self.endpoint = endpoint
         self.worker_id = worker_id
+        self.limit_viewers = limit_viewers
+        """Whether adaptive subscribers get less where their network seems too narrow for all they show."""
         self.boot_id = new_id("b")
         self.metrics = Metrics()
-        self.router = Router(self.metrics)
+        self.router = Router(self.metrics, endpoint.fan_out)
         self.events = EventHub()
+        self.draining = False
         self._sessions: dict[str, PeerSession] = {}
         self._publishers: dict[str, PublishSession] = {}
         self._tracks: dict[str, Producer] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self._hurrying: dict[PeerSession, None] = {}
+        self._hurry_timer: asyncio.TimerHandle | None = None
         endpoint.on_batch_end = self.batch_ended
 
     # the internal API
 
     def create(self, request: CreateTransport) -> TransportDescription:
-        """A new transport. Raises `RemoteError`s; then no transport is left behind."""
+        """A new transport. Raises `RemoteError`s, `Unavailable`; then no transport is left behind."""
+        if self.draining:
+            raise Unavailable("this worker is about to end", code="draining")
         if request.transport_id in self._sessions:
             raise Conflict(f"transport {request.transport_id} exists")
         if len(self._sessions) >= MAX_SESSIONS:
@@ -96,9 +114,19 @@ class Worker:
         """Change a subscriber's tracks."""
         return require_subscriber(self._session(transport_id)).subscribe(wanted)
 
+    def set_view(self, transport_id: str, view: TransportView) -> None:
+        """What a subscriber shows from now on."""
+        require_subscriber(self._session(transport_id)).set_view(view)
+
     def patch(self, transport_id: str, fragment: str) -> str | None:
         """Trickle ICE, ICE restart."""
         return self._session(transport_id).patch(fragment)
+
+    def set_paused(self, wanted: PausedTracks) -> None:
+        """Forward nothing of these tracks, or go on; ids of tracks there are not are passed over."""
+        track_ids = frozenset(wanted.track_ids)
+        for session in self._publishers.values():
+            session.set_paused(track_ids, wanted.paused)
 
     def delete(self, transport_id: str, reason: str) -> None:
         """Close a transport. Raises `NotFound`."""
@@ -113,6 +141,8 @@ class Worker:
     def present_state(self) -> Iterator[Model]:
         """What a new reader of events must know."""
         yield WorkerReady(worker_id=self.worker_id, boot_id=self.boot_id)
+        if self.draining:
+            yield WorkerDraining()
         for session in self._sessions.values():
             if session.announced in ("connected", "silent"):
                 yield TransportChanged(transport_id=session.id, state=session.announced)
@@ -120,6 +150,8 @@ class Worker:
             if producer.live:
                 identity = producer.identity
                 yield TrackLive(track_id=identity.track_id, kind=identity.kind, live=True)
+        for session in self._sessions.values():
+            yield from session.present_events()
 
     def stats(self) -> dict[str, Any]:
         """JSON-ready: totals, histogram, process, each session."""
@@ -132,6 +164,7 @@ class Worker:
                 "cpu_user_s": usage.ru_utime,
                 "cpu_system_s": usage.ru_stime,
                 "max_rss_bytes": usage.ru_maxrss * 1024,
+                "tasks": len(asyncio.all_tasks()),
             },
             "sessions": [session.stats() for session in self._sessions.values()],
         }
@@ -157,6 +190,22 @@ class Worker:
     def session_closed(self, session: PeerSession) -> None:
         self._sessions.pop(session.id, None)
         self._publishers.pop(session.id, None)
+        self._hurrying.pop(session, None)
+
+    def hurry(self, session: PeerSession) -> None:
+        """Something of the session is due within milliseconds."""
+        self._hurrying[session] = None
+        if self._hurry_timer is None:
+            self._hurry_timer = asyncio.get_running_loop().call_later(HURRY_S, self._hurry)
+
+    def _hurry(self) -> None:
+        self._hurry_timer = None
+        now_ns = self.clock.monotonic_ns()
+        sessions, self._hurrying = list(self._hurrying), {}
+        with self.router.collecting():
+            for session in sessions:
+                if session.hurry(now_ns):
+                    self.hurry(session)
 
     # time
 
@@ -166,6 +215,7 @@ class Worker:
         self.router.flush(now_ns, self.clock.unix_ns)
         for session in list(self._publishers.values()):
             session.batch_ended(now_ns)
+        self.tick(now_ns)
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Tick until `stopping` is set."""
@@ -173,18 +223,36 @@ class Worker:
         try:
             await stopping.wait()
         finally:
-            if self._timer is not None:
-                self._timer.cancel()
+            for timer in (self._timer, self._hurry_timer):
+                if timer is not None:
+                    timer.cancel()
 
     def _schedule(self) -> None:
-        self._timer = asyncio.get_running_loop().call_later(TICK_S, self._schedule)
-        self.tick(self.clock.monotonic_ns())
+        now_ns = self.clock.monotonic_ns()
+        self.tick(now_ns)
+        due_ns = min((session.tick_due_ns for session in self._sessions.values()), default=0) or now_ns
+        delay_s = min(max((due_ns - now_ns) / NS_PER_S + PATIENCE_S, TICK_S), MAX_TICK_S)
+        self._timer = asyncio.get_running_loop().call_later(delay_s, self._schedule)
 
     def tick(self, now_ns: int) -> None:
-        """Every 20 ms: what is due by time."""
+        """After each batch, and by the clock where none comes: what is due by time."""
         for session in list(self._sessions.values()):
             if session.tick_due_ns <= now_ns:
                 session.tick(now_ns)
+
+    async def drain(self, within_s: float, at_once: asyncio.Event) -> None:
+        """Take nothing new, ask whoever watches to move what is here, and return when it has moved.
+
+        After `within_s` at the latest; immediately when nobody watches who could move it.
+        """
+        self.draining = True
+        self.emit(WorkerDraining())
+        deadline_ns = self.clock.monotonic_ns() + int(within_s * NS_PER_S)
+        while self._sessions and self.events.readers and not at_once.is_set():
+            if self.clock.monotonic_ns() >= deadline_ns:
+                _log.warning("draining.incomplete", transports=len(self._sessions))
+                return
+            await asyncio.sleep(TICK_S)
 
     def close_all(self, reason: str) -> None:
         """Say goodbye to every peer."""
