@@ -5,6 +5,7 @@ One process keeps it in memory; the protocol is asynchronous so that several pro
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Protocol
@@ -15,6 +16,10 @@ from core.messages import Participant
 
 class Directory(Protocol):
     """Where rooms and people are."""
+
+    @property
+    def reachable(self) -> bool:
+        """False while other processes cannot see what is here."""
 
     async def place_room(self, room: str, workers: Sequence[str]) -> str:
         """The worker holding `room`, placing it first if it is nowhere or its worker is not among `workers`.
@@ -40,9 +45,17 @@ class Directory(Protocol):
     async def present(self, room: str) -> tuple[Participant, ...]:
         """Who is there, in order of entering."""
 
+    async def run(self) -> None:
+        """Keep what is shared fresh, until cancelled."""
+
+    async def close(self) -> None:
+        """Take what is ours away, and let go of connections."""
+
 
 class MemoryDirectory:
     """The directory of a single signaling process."""
+
+    reachable = True
 
     def __init__(self) -> None:
         self._worker_of: dict[str, str] = {}
@@ -80,3 +93,9 @@ class MemoryDirectory:
 
     async def present(self, room: str) -> tuple[Participant, ...]:
         return tuple(self._present.get(room, {}).values())
+
+    async def run(self) -> None:
+        await asyncio.Event().wait()
+
+    async def close(self) -> None:
+        pass

@@ -28,8 +28,11 @@ _URL_PASSWORD: Final = re.compile(r"(://[^/\s:@]*:)[^/\s@]+@")
 _AGE_SECRET: Final = re.compile(r"AGE-SECRET-KEY-1[0-9A-Z]+")
 
 
-def configure_logging(level: str, role: str = "service") -> None:
-    """Send structlog's and the standard library's loggers through one redacting chain, marked with `role`."""
+def configure_logging(level: str, role: str = "service", *, changeable: bool = False) -> None:
+    """Send structlog's and the standard library's loggers through one redacting chain, marked with `role`.
+
+    `changeable`: `change_level` works later, for loggers that were made before, too.
+    """
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -39,8 +42,14 @@ def configure_logging(level: str, role: str = "service") -> None:
         redact,
     ]
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        processors=[
+            *((_by_root_level,) if changeable else ()),
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(
+            logging.DEBUG if changeable else logging.getLevelNamesMapping()[level.upper()]
+        ),
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )
@@ -56,9 +65,23 @@ def configure_logging(level: str, role: str = "service") -> None:
     handler.setFormatter(formatter)
     root = logging.getLogger()
     root.handlers[:] = [handler]
+    change_level(level)
+
+
+def change_level(level: str) -> None:
+    """From now on. Libraries that say too much stay at `warning`."""
+    root = logging.getLogger()
     root.setLevel(level.upper())
     for noisy in ("aiosqlite", "alembic", "sqlalchemy", "aioice", "aiortc", "asyncio", "aiohttp.access"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
+
+
+def _by_root_level(_logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """structlog processor: what is below the level of this moment goes nowhere."""
+    number = logging.ERROR if method == "exception" else logging.getLevelNamesMapping()[method.upper()]
+    if number < logging.getLogger().level:
+        raise structlog.DropEvent
+    return event
 
 
 def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

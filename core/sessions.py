@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import delete, select
+from sqlalchemy.exc import IntegrityError
 
 from core.database import Database
 from core.errors import Unauthorized
@@ -54,8 +55,9 @@ async def refresh_session(database: Database, refresh_token: str) -> Session:
     """Exchange a refresh token for the next. Raises `Unauthorized`; `Reused` when the session was ended."""
     now_us = database.now_us()
     async with database.writing() as writing:
-        old = await writing.get(RefreshTokenRow, _hash(refresh_token))
-        if old is None or old.expires_us < now_us:
+        old = await writing.get(RefreshTokenRow, _hash(refresh_token), with_for_update=True)
+        over = old is None or await writing.get(RevocationRow, old.session_id) is not None
+        if old is None or over or old.expires_us < now_us:
             raise Unauthorized("this session is over; sign in again", code="session_expired")
         stolen = old.used_us is not None and now_us - old.used_us > REUSE_TOLERANCE_US
         session = Session(old.session_id, old.user_id, secrets.token_urlsafe(32))
@@ -83,11 +85,32 @@ async def end_user_sessions(database: Database, user_id: str) -> None:
         await writing.execute(delete(RefreshTokenRow).where(RefreshTokenRow.user_id == user_id))
 
 
+async def end_other_sessions(database: Database, user_id: str, but: str | None) -> list[str]:
+    """End all of a person's sessions except one; the ids of those that ended."""
+    others = (RefreshTokenRow.user_id == user_id, RefreshTokenRow.session_id != (but or ""))
+    async with database.writing() as writing:
+        ended = await writing.scalars(select(RefreshTokenRow.session_id).where(*others).distinct())
+        session_ids = list(ended)
+        await writing.execute(delete(RefreshTokenRow).where(*others))
+        return session_ids
+
+
 async def store_revocation(database: Database, subject: str, before_us: int, expires_us: int) -> None:
     """Remember that tokens naming `subject` issued up to `before_us` are void, until all have expired."""
+    try:
+        await _store_revocation(database, subject, before_us, expires_us)
+    except IntegrityError:  # somebody else revoked it at the same time
+        await _store_revocation(database, subject, before_us, expires_us)
+
+
+async def _store_revocation(database: Database, subject: str, before_us: int, expires_us: int) -> None:
     async with database.writing() as writing:
         await writing.execute(delete(RevocationRow).where(RevocationRow.expires_us < database.now_us()))
-        await writing.merge(RevocationRow(subject=subject, before_us=before_us, expires_us=expires_us))
+        row = await writing.get(RevocationRow, subject, with_for_update=True)
+        if row is None:
+            writing.add(RevocationRow(subject=subject, before_us=before_us, expires_us=expires_us))
+        else:
+            row.before_us, row.expires_us = max(row.before_us, before_us), max(row.expires_us, expires_us)
 
 
 async def load_revocations(database: Database) -> dict[str, tuple[int, int]]:

@@ -34,6 +34,9 @@ class Grants(Model):
     """What the bearer of a room token may do in that room.
 
     `feeds`: device feeds that may be published (None: any). `view`: feeds that may be watched (None: all).
+    `annotate`: may draw on what may be watched, and point.
+    `host`: of the site that opened the consultation; admits, removes, pauses, changes the consent.
+    `lobby`: a host has to admit the bearer first.
     """
 
     publish: list[Source] = Field(default=[], max_length=8)
@@ -41,6 +44,10 @@ class Grants(Model):
     subscribe: bool = False
     view: list[Identifier] | None = Field(default=None, max_length=64)
     record: bool = False
+    chat: bool = False
+    annotate: bool = False
+    host: bool = False
+    lobby: bool = False
 
     def may_publish_feed(self, feed: str) -> bool:
         return "device" in self.publish and (self.feeds is None or feed in self.feeds)
@@ -65,7 +72,12 @@ class _Claims(BaseModel):
 
 
 class AccessClaims(_Claims):
-    """Bearer of the REST API. `org`: organisation id."""
+    """Bearer of the REST API. `org`: organisation id; empty for services and guests.
+
+    `con`: a guest's only consultation. None for everybody else.
+    """
+
+    con: str | None = Field(default=None, max_length=64)
 
 
 class RoomClaims(_Claims):
@@ -84,13 +96,26 @@ Revoked = Callable[[_Claims], bool]
 class Tokens:
     """Issues and verifies. `revoked` is asked last, for tokens that are otherwise good."""
 
-    def __init__(self, keys: list[Ed25519PrivateKey], clock: Clock, revoked: Revoked) -> None:
-        """The first key signs, all verify: to change keys, put a new one first and drop the old one later."""
+    def __init__(
+        self,
+        keys: list[Ed25519PrivateKey],
+        clock: Clock,
+        revoked: Revoked,
+        *,
+        access_s: int = ACCESS_LIFETIME_S,
+        room_s: int = ROOM_LIFETIME_S,
+    ) -> None:
+        """The first key signs, all verify: to change keys, put a new one first and drop the old one later.
+
+        `access_s`, `room_s`: how many seconds tokens last when nothing else is said.
+        """
         self._signing_key = keys[0]
         self._kid = key_id(keys[0].public_key())
         self._verifying = {key_id(key.public_key()): key.public_key() for key in keys}
         self._clock = clock
         self._revoked = revoked
+        self.access_s = access_s
+        self.room_s = room_s
 
     def issue_access(
         self,
@@ -100,12 +125,12 @@ class Tokens:
         org: str,
         name: str,
         sid: str | None,
-        lifetime_s: int = ACCESS_LIFETIME_S,
+        con: str | None = None,
+        lifetime_s: int | None = None,
     ) -> str:
-        """A token for audience `api`."""
-        return self._issue(
-            "api", {"sub": sub, "role": role, "org": org, "name": name, "sid": sid}, lifetime_s
-        )
+        """A token for audience `api`; `con` limits a guest to one consultation."""
+        claims = {"sub": sub, "role": role, "org": org, "name": name, "sid": sid, "con": con}
+        return self._issue("api", claims, lifetime_s or self.access_s)
 
     def issue_room(
         self,
@@ -119,12 +144,12 @@ class Tokens:
         con: str,
         grants: Grants,
         sid: str | None = None,
-        lifetime_s: int = ROOM_LIFETIME_S,
+        lifetime_s: int | None = None,
     ) -> str:
         """A token for audience `room`."""
         claims: dict[str, Any] = {"sub": sub, "role": role, "org": org, "name": name, "sid": sid}
         claims |= {"org_name": org_name, "room": room, "con": con, "grants": grants.model_dump()}
-        return self._issue("room", claims, lifetime_s)
+        return self._issue("room", claims, lifetime_s or self.room_s)
 
     def verify_access(self, token: str) -> AccessClaims:
         """Raises `Unauthorized`."""
@@ -176,22 +201,22 @@ class Tokens:
 
 
 class Revocations:
-    """Pure: subjects (token ids, sessions, users) whose tokens, issued up to a moment, are void."""
+    """Pure: whose tokens are void. Of a person (or device) those issued up to a moment.
+
+    A session's, and a single token, for good: a refresh that was under way must not bring the session back.
+    """
 
     def __init__(self, stored: dict[str, tuple[int, int]] | None = None) -> None:
         self._before_us = {subject: before for subject, (before, _) in (stored or {}).items()}
 
     def add(self, subject: str, before_us: int) -> None:
-        """Tokens naming `subject` issued up to `before_us` are void from now on."""
+        """Tokens naming `subject` (issued up to `before_us`, if it is a person) are void from now on."""
         self._before_us[subject] = max(before_us, self._before_us.get(subject, 0))
 
     def __call__(self, claims: _Claims) -> bool:
-        issued_us = claims.iat * 1_000_000
-        return any(
-            issued_us <= self._before_us.get(subject, -1)
-            for subject in (claims.jti, claims.sid, claims.sub)
-            if subject is not None
-        )
+        if claims.jti in self._before_us or claims.sid in self._before_us:
+            return True
+        return claims.iat * 1_000_000 <= self._before_us.get(claims.sub, -1)
 
 
 def load_or_create_keys(path: Path) -> list[Ed25519PrivateKey]:

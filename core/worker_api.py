@@ -6,7 +6,9 @@
 | `POST   /v1/transports/{id}/offer` | `{"sdp", "sources"}` → `TransportDescription` (changed, ICE restart) |
 | `POST   /v1/transports/{id}/answer` | `{"sdp"}` → 204 |
 | `PUT    /v1/transports/{id}/subscriptions` | `Subscriptions` → `TransportDescription` |
+| `PUT    /v1/transports/{id}/view` | `TransportView` → 204; tracks it does not have are ignored |
 | `PATCH  /v1/transports/{id}` | `{"fragment"}` (trickle-ice-sdpfrag) → `{"fragment": str \\| null}` |
+| `PUT    /v1/tracks/paused` | `PausedTracks` → 204; unknown ids are ignored |
 | `DELETE /v1/transports/{id}` | → 204 |
 | `GET    /v1/stats` | → JSON |
 | `GET    /v1/events` | WebSocket: `WorkerEvent`s, `WorkerReady` first |
@@ -22,6 +24,8 @@ from pydantic import Field, TypeAdapter
 
 from core.messages import Codec, Identifier, Kind, Model, Sdp, Source, TrackInfo, UnsupportedTrack
 
+VIEW_MAX_PIXELS: Final = 16_384
+Lowered = Literal["network", "source"]
 Direction = Literal["publish", "view", "subscribe"]
 """publish: the client offers and sends. view: the client offers and receives (WHEP). subscribe: we offer."""
 
@@ -37,6 +41,13 @@ class CreateTransport(Model):
     feed: Identifier = "none"
     sources: dict[str, Source] = Field(default={})
     default_source: Source = "device"
+    paused: bool = False
+    """publish: its tracks are born paused."""
+    on_site: bool = False
+    """publish: by the site. Its cameras show the room, and precede faces where a network is tight."""
+    adaptive: bool = False
+    """subscribe: layers are chosen by `TransportView` and by what the network carries. Else, and for view
+    (WHEP), every track comes in the best layer there is, whatever becomes of it: so for recorders."""
     track_ids: list[Identifier] = Field(default=[])
     """view, subscribe: the tracks wanted, in order of preference."""
     codecs: list[Codec] = Field(default=["H264", "VP8", "VP9", "AV1", "opus"])
@@ -48,6 +59,31 @@ class Subscriptions(Model):
 
     track_ids: list[Identifier]
     restart_ice: bool = False
+
+
+class TrackView(Model):
+    """In how many pixels of the screen a picture is shown; none: it is not shown."""
+
+    track_id: Identifier
+    width: int = Field(ge=0, le=VIEW_MAX_PIXELS)
+    height: int = Field(ge=0, le=VIEW_MAX_PIXELS)
+    focus: bool = False
+
+
+class TransportView(Model):
+    """What an adaptive subscriber shows from now on; pictures that are not listed are not shown.
+
+    Before the first one, each counts as shown at 640 × 360 and none has the focus.
+    """
+
+    views: list[TrackView] = Field(max_length=64)
+
+
+class PausedTracks(Model):
+    """Tracks of which nothing is forwarded, or is again: then a picture begins with a keyframe."""
+
+    track_ids: list[Identifier] = Field(max_length=1000)
+    paused: bool
 
 
 class TransportDescription(Model):
@@ -91,6 +127,12 @@ class WorkerReady(Model):
     boot_id: str
 
 
+class WorkerDraining(Model):
+    """It is about to end: it takes no new transports (503), and what it has should move elsewhere."""
+
+    type: Literal["draining"] = "draining"
+
+
 class TransportChanged(Model):
     type: Literal["transport_changed"] = "transport_changed"
     transport_id: Identifier
@@ -119,10 +161,38 @@ class ConsumerClock(Model):
     clock_rate: int
     capture_time_us: int
     uncertainty_us: int
+    publisher_ahead_us: int = 0
+    """The publisher's name of a frame (its abs-capture-time) less ours; 0 while unknown."""
+
+
+class LayerChanged(Model):
+    """What an adaptive subscriber gets of a picture now; never of sound."""
+
+    type: Literal["layer_changed"] = "layer_changed"
+    transport_id: Identifier
+    """The subscriber's."""
+    track_id: Identifier
+    layer: str | None
+    """Its rid, empty without simulcast; None: nothing, for want of room."""
+    lowered: Lowered | None = None
+    """Why it is less than the shown size wants. network: more does not fit. source: there is no better."""
+
+
+class LayersWanted(Model):
+    """Encodings of a simulcast track the publisher shall send; it rests the others. Until the first one: all.
+
+    Never empty: the smallest is always among them, so that whoever joins sees something at once.
+    """
+
+    type: Literal["layers_wanted"] = "layers_wanted"
+    transport_id: Identifier
+    """The publisher's."""
+    track_id: Identifier
+    rids: list[str]
 
 
 WorkerEvent = Annotated[
-    WorkerReady | TransportChanged | TrackLive | ConsumerClock,
+    WorkerReady | WorkerDraining | TransportChanged | TrackLive | ConsumerClock | LayerChanged | LayersWanted,
     Field(discriminator="type"),
 ]
 
