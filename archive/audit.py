@@ -12,10 +12,13 @@ from typing import Final
 
 from archive import layout
 from archive.chain import Head, read_line, signature_holds
+from archive.continuity import Continuity
 from archive.entries import (
     CloseEntry,
     Entry,
     EventsEntry,
+    FileEntry,
+    GapEntry,
     GenerationEntry,
     OpenEntry,
     PieceEntry,
@@ -24,7 +27,7 @@ from archive.entries import (
 from archive.faults import ArchiveFault, Verdict
 from core.errors import ProtocolError
 
-SEALED: Final = (GenerationEntry, PieceEntry, EventsEntry)
+SEALED: Final = (GenerationEntry, PieceEntry, EventsEntry, FileEntry)
 
 
 class ManifestAuditor:
@@ -47,9 +50,17 @@ class ManifestAuditor:
         self.generations: dict[str, list[GenerationEntry]] = {}
         self.pieces: dict[tuple[str, int], int] = {}
         self.events = 0
+        self.files: set[str] = set()
+        """Ids of the files there are."""
+        self.continuity = Continuity()
         self.paths: set[str] = set()
         self.object_bytes = 0
         self.end_us = 0
+
+    @property
+    def trusted(self) -> frozenset[str]:
+        """Signers whose word counts here: of an archive with an unknown signer, that one alone."""
+        return self._trusted
 
     def feed(self, line: bytes) -> Entry:
         """Check one whole line. Raises `ArchiveFault` (altered)."""
@@ -60,15 +71,28 @@ class ManifestAuditor:
         self._check_position(entry)
         if self._check_signatures and not signature_holds(entry, message):
             raise self._altered("its signature is wrong")
+        self._take(entry, line)
+        return entry
+
+    def feed_own(self, entry: Entry, line: bytes) -> None:
+        """The same for one just sealed, by `seal_entry`, after this very head. Raises `ArchiveFault`."""
+        self._check_position(entry)
+        self._take(entry, line)
+
+    def _take(self, entry: Entry, line: bytes) -> None:
         self._check_meaning(entry)
         self.head, self.last_line = self.head.after(line), line
-        return entry
 
     def finish(self, rest: bytes, closed_line: bytes | None) -> None:
         """`rest`: bytes after the last newline. `closed_line`: the closing marker's content, if there is one.
 
         An open archive may end in part of a line: the crash that cut it. Raises `ArchiveFault`.
         """
+        self._check_end(rest, closed_line)
+        if (entry := self.continuity.first_in_pause()) is not None:
+            raise ArchiveFault(Verdict.ALTERED, entry, "its piece lies in a privacy pause")
+
+    def _check_end(self, rest: bytes, closed_line: bytes | None) -> None:
         if closed_line is not None:
             self._check_closed(rest, closed_line)
         elif rest and self.closed is not None:
@@ -96,7 +120,7 @@ class ManifestAuditor:
         return extra
 
     def _next_objects(self) -> Set[str]:
-        paths = {layout.events_path(self.events + 1)}
+        paths = {layout.events_path(self.events + 1), layout.file_path(len(self.files) + 1)}
         for (track, generation), number in self.pieces.items():
             container = self.generations[track][generation].container
             paths.add(layout.piece_path(track, generation, number + 1, container))
@@ -144,6 +168,10 @@ class ManifestAuditor:
             self._expect(entry.number == self.events, "its number does not follow")
             self._add_object(entry, layout.events_path(entry.number))
             self.end_us = max(self.end_us, entry.end_us)
+        elif isinstance(entry, FileEntry):
+            self._add_file(entry)
+        elif isinstance(entry, GapEntry):
+            self.continuity.add_gap(entry)
         elif isinstance(entry, CloseEntry):
             totals = (entry.objects, entry.bytes)
             self._expect(totals == (len(self.paths), self.object_bytes), "its totals are wrong")
@@ -164,6 +192,13 @@ class ManifestAuditor:
         container = self.generations[entry.track][entry.generation].container
         self._add_object(entry, layout.piece_path(*key, entry.number, container))
         self.end_us = max(self.end_us, entry.end_us)
+        self.continuity.add_piece(entry)
+
+    def _add_file(self, entry: FileEntry) -> None:
+        self._expect(entry.file_id not in self.files, "its file is there already")
+        self.files.add(entry.file_id)
+        self._expect(entry.number == len(self.files), "its number does not follow")
+        self._add_object(entry, layout.file_path(entry.number))
 
     def _add_object(self, entry: SealedEntry, path: str) -> None:
         self._expect(entry.object == path, "its object's path is not its own")

@@ -50,7 +50,7 @@ def seal_entry(fields: dict[str, Any], head: Head, signer: SigningKey) -> tuple[
     """
     complete = {**fields, "entry": head.next_entry, "previous": head.previous, "signer": signer.public}
     complete["signature"] = signer.sign(DOMAIN + canonical.encode(complete)).hex()
-    line = canonical.encode(complete) + b"\n"
+    line = canonical.spell(complete) + b"\n"  # checked just now
     if len(line) > MAX_LINE_BYTES:
         raise ProtocolError("an entry is longer than a line may be")
     return parse_entry(complete), line

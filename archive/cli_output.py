@@ -48,6 +48,14 @@ def print_verification(result: results.VerifyResult) -> None:
 
 def _first_bad(report: Report) -> str:
     bad = report.first_bad
+    if bad is None and report.notes:
+        return "; ".join(report.notes)
+    if bad is None and report.holds:
+        return f"on hold: {', '.join(report.holds)}"
+    if bad is None and report.holes:
+        hole = report.holes[0]
+        where = f"{hole.track} {_duration(hole.begin_us)}–{_duration(hole.end_us)}"
+        return f"{len(report.holes)} holes not declared yet, first {where}"
     if bad is None:
         return f"{report.torn_bytes} bytes of a torn line" if report.torn_bytes else ""
     where = f" ({bad.object})" if bad.object else ""
@@ -60,7 +68,11 @@ def print_export(result: results.ExportResult) -> None:
     for track in result.export.tracks:
         length = _duration(track.end_us - track.begin_us)
         table.add_row(track.file.name, track.codec, _duration(track.begin_us), length, str(track.pieces))
-    output.print(table)
+    if result.export.tracks:
+        output.print(table)
+    for still in result.export.stills:
+        names = ", ".join(file.name for file in still.files) or "its picture is not in the archive"
+        output.print(Text(f"{still.feed}, {still.drawings} drawings: {names}"))
     output.print(Text(f"{result.export.events} events; everything in {result.export.directory}"))
     for fault in result.export.faults:
         errors.print(Text(f"left out: {fault.object_path or 'the rest'}: {fault}"), style="red")
@@ -81,12 +93,15 @@ def print_summary(summary: results.Summary) -> None:
     if contents is None:
         errors.print(Text(summary.fault or ""), style="red")
         return
-    for item in contents.opened.recipients:
+    for item in results.custodians(summary):
         output.print(Text(f"can be opened by {item.custodian}{' (offline)' if item.offline else ''}"))
     table = Table("Track", "Gen.", "Codec", "Picture", "Begins", "Ends", "Pieces", "Size", "Because")
     for entry in contents.generations:
         table.add_row(*_generation_row(results.generation_fields(entry, contents)))
     output.print(table)
+    for decision in summary.ledger.decisions if summary.ledger else []:
+        people = ", ".join(item.by for item in decision.approvals)
+        output.print(Text(f"{_moment(decision.at_us)} {decision.kind}: {decision.reason} ({people})"))
     for gap in contents.gaps:
         span = f"{_duration(gap.begin_us)} – {_duration(gap.end_us)}"
         output.print(Text(f"gap {span} {gap.track or 'all tracks'}: {gap.reason}"))

@@ -5,38 +5,48 @@ codes.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
 from archive import layout
+from archive.commands_decisions import DecisionResult, Person, approve, ask
+from archive.decisions import Ledger
 from archive.export import export_consultation, sealed_bytes
+from archive.export_stills import export_stills, writer
+from archive.export_wall import export_wall
 from archive.faults import ArchiveFault
-from archive.keys import TrustedSigner, create_identity, create_signer, parse_trust, read_trust_file
-from archive.opening import read_contents
+from archive.keys import TrustedSigner, create_identity, create_signer, parse_trust, read_trust
+from archive.opening import current_ledger, read_contents
+from archive.overlay import maker
 from archive.results import ExportResult, MadeKey, Summary, VerifyResult
-from archive.verify import Progress, consultations_in, is_consultation, verify_consultation
-from core.errors import ConfigError
+from archive.shred_request import read_request
+from archive.store_base import Folder
+from archive.store_open import Found, UsageError
+from archive.verify import Progress, verify_consultation
 
 EXIT_USAGE: Final = 2
 US_PER_S: Final = 1_000_000
 
 
-class UsageError(ConfigError):
-    """The command was given something it cannot work with (exit code 2)."""
+def keygen(path: Path, *, signer: bool = False, person: bool = False) -> MadeKey:
+    """Make an auditor's age identity, an archive signing key, or a person's key for decisions.
 
-    code = "usage"
-
-
-def keygen(path: Path, *, signer: bool = False) -> MadeKey:
-    """Make an auditor's age identity, or an archive signing key. Raises `ConfigError`; never overwrites."""
+    Raises `ConfigError`; never overwrites.
+    """
+    if signer and person:
+        raise UsageError("--signer and --person are two different keys: make one at a time")
+    if person:
+        return MadeKey(path, create_signer(path).public, "person")
     if signer:
         return MadeKey(path, create_signer(path).public, "signer")
     return MadeKey(path, create_identity(path), "identity")
 
 
-def collect_trust(path: Path, signers: Sequence[str], configured: Sequence[str] = ()) -> list[TrustedSigner]:
-    """Signers to trust: those given; else those configured; else `trusted-signers.txt` in the archive's root.
+def collect_trust(
+    beside: Callable[[], list[TrustedSigner]], signers: Sequence[str], configured: Sequence[str] = ()
+) -> list[TrustedSigner]:
+    """Signers to trust: those given; else those configured; else `beside`, in the archive's root.
 
     Raises `ConfigError` when something given is not a signer.
     """
@@ -44,84 +54,103 @@ def collect_trust(path: Path, signers: Sequence[str], configured: Sequence[str] 
         return [item for value in signers for item in parse_trust(value, "--signer")]
     if configured:
         return [item for value in configured for item in parse_trust(value, "setting trusted_signers")]
-    root = path.parent if is_consultation(path) else path
-    beside = root / layout.TRUSTED_SIGNERS
-    return read_trust_file(beside) if beside.is_file() else []
+    return beside()
 
 
-def folders_at(path: Path) -> list[Path]:
-    """The consultation folders `path` means: itself, or all in it. Raises `UsageError`."""
-    path = path.absolute()
-    if not path.is_dir():
-        raise UsageError(f"{path} is not a directory: give a consultation's folder or the archive's root")
-    if is_consultation(path):
-        return [path]
-    folders = consultations_in(path)
-    if not folders and not (path / layout.TRUSTED_SIGNERS).exists():
-        raise UsageError(f"{path} holds no consultation: give a consultation's folder or the archive's root")
-    return folders
+def trust_beside(found: Found) -> list[TrustedSigner]:
+    """What `trusted-signers.txt` in the archive's root says. Raises `ConfigError`."""
+    data = found.archive.read_root(layout.TRUSTED_SIGNERS)
+    return [] if data is None else read_trust(data, f"{found.archive.place}/{layout.TRUSTED_SIGNERS}")
 
 
-def size_of(folders: Sequence[Path]) -> int:
-    """Bytes of all files: the total for a progress bar."""
-    return sum(item.stat().st_size for folder in folders for item in folder.rglob("*.age"))
+def size_of(folders: Sequence[Folder]) -> int:
+    """Bytes of all objects: the total for a progress bar."""
+    return sum(object_bytes(folder) for folder in folders)
 
 
-def verify(
-    path: Path,
-    *,
-    signers: Sequence[str] = (),
-    configured: Sequence[str] = (),
-    progress: Progress = lambda count: None,
-) -> VerifyResult:
-    """Verify one consultation or a whole archive. Raises `UsageError`, `ConfigError`."""
-    path = path.absolute()
-    folders = folders_at(path)
-    trust = collect_trust(path, signers, configured)
-    bound = folders != [path]
-    started = time.perf_counter()
-    reports = [
-        verify_consultation(folder, trust, progress=progress, bound_to_name=bound) for folder in folders
-    ]
-    return VerifyResult(path, tuple(trust), tuple(reports), time.perf_counter() - started)
-
-
-def export(
-    path: Path,
-    identity: Path,
-    out: Path | None = None,
-    *,
-    signers: Sequence[str] = (),
-    configured: Sequence[str] = (),
-    progress: Progress = lambda count: None,
-) -> ExportResult:
-    """Verify, decrypt and remux one consultation. Raises `UsageError`, `ConfigError`, `ArchiveFault`."""
-    path = path.absolute()
-    if folders_at(path) != [path]:
-        raise UsageError(f"{path} is a whole archive: give one consultation's folder")
-    report = verify_consultation(path, collect_trust(path, signers, configured))
-    target = out or Path.cwd() / f"{path.name}-export"
-    return ExportResult(report, export_consultation(path, identity, target, progress=progress))
-
-
-def export_size(path: Path) -> int:
-    """Sealed bytes an export reads: the total for a progress bar; 0 when the manifest cannot be read."""
+def object_bytes(folder: Folder) -> int:
+    """As the manifest says; 0 when it cannot be read."""
     try:
-        return sealed_bytes(read_contents(path))
+        return sealed_bytes(read_contents(folder))
     except ArchiveFault:
         return 0
 
 
-def summarise(folder: Path) -> Summary:
+def verify(
+    found: Found,
+    *,
+    signers: Sequence[str] = (),
+    configured: Sequence[str] = (),
+    progress: Progress = lambda count: None,
+    people: Sequence[TrustedSigner] = (),
+) -> VerifyResult:
+    """Verify one consultation or a whole archive. Raises `ConfigError`, `OSError`."""
+    trust = collect_trust(lambda: trust_beside(found), signers, configured)
+    started = time.perf_counter()
+    reports = [
+        verify_consultation(
+            folder, trust, progress=progress, bound_to_name=not found.one, people=keys_of(people)
+        )
+        for folder in found.folders
+    ]
+    return VerifyResult(found.place, tuple(trust), tuple(reports), time.perf_counter() - started)
+
+
+def keys_of(people: Sequence[TrustedSigner]) -> set[str]:
+    """Public keys alone."""
+    return {item.public for item in people}
+
+
+def ask_to_export(folder: Folder, form: str, reason: str | None, who: Person, file: Path) -> DecisionResult:
+    """Write one person's request for an export. Raises `ConfigError`, `OSError`."""
+    if not reason:
+        raise UsageError("--reason is missing")
+    return ask(folder, "export", reason, who, file, form=form)
+
+
+def approve_export(folder: Folder, form: str, file: Path, who: Person) -> DecisionResult:
+    """Approve another's request. Raises `ConfigError`, `OSError`."""
+    if read_request(file).terms.get("form") != form:
+        raise UsageError(f"{file} asks for another form: look at --wall and --stills")
+    return approve(folder, "export", file, who)
+
+
+def export(
+    folder: Folder,
+    identity: Path,
+    out: Path | None,
+    trusted: Sequence[TrustedSigner],
+    people: Sequence[TrustedSigner] = (),
+    *,
+    wall: bool = False,
+    burn_in: bool = False,
+    stills: bool = False,
+    progress: Progress = lambda count: None,
+) -> ExportResult:
+    """Verify, decrypt and write one consultation. Raises `ConfigError`, `ArchiveFault`, `OSError`."""
+    report = verify_consultation(folder, trusted, people=keys_of(people))
+    target = out or Path.cwd() / f"{folder.name}-export"
+    if stills:
+        return ExportResult(report, export_stills(folder, identity, target, writer(), progress=progress))
+    if wall or burn_in:
+        overlay = maker() if burn_in else None
+        return ExportResult(report, export_wall(folder, identity, target, progress=progress, overlay=overlay))
+    return ExportResult(report, export_consultation(folder, identity, target, progress=progress))
+
+
+def summarise(folder: Folder) -> Summary:
     """Read one manifest without verifying it."""
     try:
         contents = read_contents(folder)
     except ArchiveFault as fault:
-        return Summary(folder, folder.name, 0, "unreadable", 0, 0, None, str(fault))
+        return Summary(folder.place, folder.name, 0, "unreadable", 0, 0, None, str(fault))
     state = "closed" if contents.closed else "open"
+    ledger = _ledger(folder)
+    if ledger is not None and ledger.shredded is not None:
+        state = "shredded"
     pieces = [piece for row in contents.pieces.values() for piece in row]
     return Summary(
-        path=folder,
+        path=folder.place,
         consultation=contents.opened.consultation,
         opened_at_us=contents.opened.epoch_us,
         state="unreadable" if contents.fault else state,
@@ -129,9 +158,18 @@ def summarise(folder: Path) -> Summary:
         size_bytes=sealed_bytes(contents),
         contents=contents,
         fault=str(contents.fault) if contents.fault else None,
+        ledger=ledger,
     )
 
 
-def list_archive(root: Path) -> list[Summary]:
-    """Every consultation in an archive. Raises `UsageError`."""
-    return [summarise(folder) for folder in folders_at(root)]
+def _ledger(folder: Folder) -> Ledger | None:
+    """What was decided about it; None when that cannot be read."""
+    try:
+        return current_ledger(folder)
+    except ArchiveFault:
+        return None
+
+
+def list_archive(found: Found) -> list[Summary]:
+    """Every consultation in an archive."""
+    return [summarise(folder) for folder in found.folders]

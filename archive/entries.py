@@ -119,6 +119,14 @@ class EventsEntry(_Entry, _Object, _Span):
     count: Count
 
 
+class FileEntry(_Entry, _Object):
+    """A file sent in the chat. Its name, kind and plain hash are in the events (`chat_added`), encrypted."""
+
+    kind: Literal["file"]
+    number: Number
+    file_id: Annotated[str, Field(pattern=layout.FILE_ID_PATTERN)]
+
+
 class GapEntry(_Entry, _Span):
     """Something is missing and the recorder knows it; `track` null: everything."""
 
@@ -139,8 +147,8 @@ class CloseEntry(_Entry):
     bytes: Count
 
 
-Entry = OpenEntry | GenerationEntry | PieceEntry | EventsEntry | GapEntry | CloseEntry
-SealedEntry = GenerationEntry | PieceEntry | EventsEntry
+Entry = OpenEntry | GenerationEntry | PieceEntry | EventsEntry | FileEntry | GapEntry | CloseEntry
+SealedEntry = GenerationEntry | PieceEntry | EventsEntry | FileEntry
 """The entries that have an object."""
 
 _adapter: Final[TypeAdapter[Entry]] = TypeAdapter(Annotated[Entry, Field(discriminator="kind")])

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -17,12 +17,14 @@ from typing import Any, Final
 import av
 import av.error
 
-from archive.entries import EventsEntry, GapEntry, GenerationEntry, PieceEntry, SealedEntry
+from archive.entries import EventsEntry, FileEntry, GapEntry, GenerationEntry, PieceEntry, SealedEntry
 from archive.faults import ArchiveFault
 from archive.opening import Contents, open_object, open_objects, read_contents, unwrap
+from archive.store_base import Folder
 from core.errors import ConfigError
 
 EVENTS_FILE: Final = "events.jsonl"
+FILES_FOLDER: Final = "files"
 TIMELINE_FILE: Final = "timeline.json"
 PARTIAL_SUFFIX: Final = ".partial"
 
@@ -53,17 +55,19 @@ class Export:
     tracks: tuple[ExportedTrack, ...]
     events: int
     faults: tuple[ArchiveFault, ...]
+    stills: tuple[Any, ...] = ()
+    """Frozen frames, as `archive.export_stills.WrittenStill`."""
 
 
 def sealed_bytes(contents: Contents) -> int:
     """How much there is to decrypt: the total for a progress bar."""
     pieces = (piece for row in contents.pieces.values() for piece in row)
-    everything: list[SealedEntry] = [*contents.generations, *pieces, *contents.events]
+    everything: list[SealedEntry] = [*contents.generations, *pieces, *contents.events, *contents.files]
     return sum(entry.size for entry in everything)
 
 
 def export_consultation(
-    folder: Path, identity_file: Path, out: Path, *, progress: Progress = lambda count: None
+    folder: Path | Folder, identity_file: Path, out: Path, *, progress: Progress = lambda count: None
 ) -> Export:
     """Decrypt and write everything to `out`. Damaged objects are left out and reported in `faults`.
 
@@ -72,11 +76,12 @@ def export_consultation(
     """
     contents = read_contents(folder)
     identities = unwrap(folder, contents.opened, identity_file)
-    _prepare(out)
+    prepare(out)
     faults = [contents.fault] if contents.fault else []
-    job = _Job(folder, out, identities, faults, progress)
+    job = Job(folder, out, identities, faults, progress)
     tracks = [track for entry in contents.generations if (track := job.export_track(contents, entry))]
     count = job.export_events(contents.events)
+    job.export_files(contents.files)
     export = Export(
         contents.opened.consultation, contents.opened.epoch_us, out, tuple(tracks), count, tuple(faults)
     )
@@ -84,7 +89,7 @@ def export_consultation(
     return export
 
 
-def _prepare(out: Path) -> None:
+def prepare(out: Path) -> None:
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -94,8 +99,10 @@ def _prepare(out: Path) -> None:
 
 
 @dataclass
-class _Job:
-    folder: Path
+class Job:
+    """One export: what is read, where to, and what could not be."""
+
+    folder: Path | Folder
     out: Path
     identities: Any
     faults: list[ArchiveFault]
@@ -103,19 +110,10 @@ class _Job:
 
     def export_track(self, contents: Contents, entry: GenerationEntry) -> ExportedTrack | None:
         """Join and remux one generation; None when nothing of it can be shown."""
-        pieces = contents.pieces[entry.track, entry.generation]
-        if not pieces:
-            return None
-        try:
-            init = open_object(self.folder, entry, self.identities)
-        except ArchiveFault as fault:
-            self.faults.append(fault)
-            return None
         name = f"{entry.track}.{entry.generation:03d}.{entry.container}"
         joined = self.out / (name + PARTIAL_SUFFIX)
         try:
-            written = self._join(joined, init, pieces)
-            if not written:
+            if not (written := self.join(contents, entry, joined)):
                 return None
             try:
                 remux(joined, self.out / name, entry.container)
@@ -123,34 +121,56 @@ class _Job:
                 joined.replace(self.out / name)  # still all that was archived, in fragments
         finally:
             joined.unlink(missing_ok=True)
+        pieces = contents.pieces[entry.track, entry.generation]
         begin, end = min(piece.begin_us for piece in pieces), max(piece.end_us for piece in pieces)
         return ExportedTrack(entry.track, entry.generation, self.out / name, entry.codec, begin, end, written)
+
+    def join(self, contents: Contents, entry: GenerationEntry, path: Path) -> int:
+        """Decrypt a generation's init piece and pieces into one new file; how many pieces."""
+        pieces = contents.pieces[entry.track, entry.generation]
+        if not pieces:
+            return 0
+        try:
+            init = open_object(self.folder, entry, self.identities)
+        except ArchiveFault as fault:
+            self.faults.append(fault)
+            return 0
+        return self._join(path, init, pieces)
 
     def export_events(self, entries: list[EventsEntry]) -> int:
         """All events in order; returns how many lines."""
         lines = 0
-        with _private(self.out / EVENTS_FILE) as file:
+        with private(self.out / EVENTS_FILE) as file:
             for data in self._open_all(entries):
                 file.write(data)
                 lines += data.count(b"\n")
         return lines
 
+    def export_files(self, entries: list[FileEntry]) -> None:
+        """Files of the chat, named by their ids; their own names, chosen by others, are in the events."""
+        if entries:
+            (self.out / FILES_FOLDER).mkdir()
+        for entry in entries:
+            for data in self._open_all([entry]):
+                with private(self.out / FILES_FOLDER / entry.file_id) as file:
+                    file.write(data)
+
     def _join(self, path: Path, init: bytes, pieces: list[PieceEntry]) -> int:
         written = 0
-        with _private(path) as file:
+        with private(path) as file:
             file.write(init)
             for data in self._open_all(pieces):
                 file.write(data)
                 written += 1
         return written
 
-    def _open_all(self, entries: list[PieceEntry] | list[EventsEntry]) -> Iterator[bytes]:
+    def _open_all(self, entries: Sequence[SealedEntry]) -> Iterator[bytes]:
         for entry in entries:
             yield from open_objects(self.folder, [entry], self.identities, self.faults)
             self.progress(entry.size)
 
 
-def _private(path: Path) -> Any:
+def private(path: Path) -> Any:
     """Decrypted pictures are for the one who exports them."""
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
 

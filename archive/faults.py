@@ -16,6 +16,7 @@ class Verdict(IntEnum):
     TRUNCATED = 11
     MISSING = 12
     UNVERIFIABLE = 13
+    SHREDDED = 14
 
 
 _WORST_FIRST: Final = (
@@ -23,6 +24,7 @@ _WORST_FIRST: Final = (
     Verdict.TRUNCATED,
     Verdict.MISSING,
     Verdict.UNVERIFIABLE,
+    Verdict.SHREDDED,
     Verdict.INTACT,
 )
 

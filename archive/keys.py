@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 import pyrage
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -30,7 +31,7 @@ from cryptography.hazmat.primitives.serialization import (
 from archive import layout
 from archive.chain import SIGNER_PREFIX
 from archive.entries import SIGNER_PATTERN
-from archive.store import sync_directory
+from archive.store import add_line, locked_folder, sync_directory
 from core.errors import ConfigError
 
 MIN_RECIPIENTS: Final = 2
@@ -193,15 +194,21 @@ def create_signer(path: Path) -> ArchiveSigner:
 def load_signer(path: Path) -> ArchiveSigner:
     """Read an archive signing key. Raises `ConfigError`."""
     try:
-        key = load_pem_private_key(path.read_bytes(), password=None)
+        return parse_signer(path.read_bytes(), str(path))
     except OSError as error:
         raise ConfigError(
             f"{path}: cannot be read: {error.strerror}; `teleconsult archive keygen --signer` makes one"
         ) from None
-    except (ValueError, TypeError):
-        raise ConfigError(f"{path} is not an unencrypted PEM private key") from None
+
+
+def parse_signer(data: bytes, where: str) -> ArchiveSigner:
+    """The key in a PEM file's content. Raises `ConfigError` naming `where`."""
+    try:
+        key = load_pem_private_key(data, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise ConfigError(f"{where} is not an unencrypted PEM private key") from None
     if not isinstance(key, Ed25519PrivateKey):
-        raise ConfigError(f"{path} is not an Ed25519 key")
+        raise ConfigError(f"{where} is not an Ed25519 key")
     return ArchiveSigner(key)
 
 
@@ -212,27 +219,41 @@ def ensure_signer(path: Path) -> ArchiveSigner:
 
 def publish_signer(root: Path, signer: str, comment: str = "this service") -> None:
     """Add `signer` to the archive root's `trusted-signers.txt` if it is not there."""
-    path = root / layout.TRUSTED_SIGNERS
-    root.mkdir(parents=True, exist_ok=True)
-    known = [item.public for item in read_trust_file(path)] if path.exists() else []
-    if signer not in known:
-        with path.open("a", encoding="utf-8") as file:
-            file.write(f"{signer}  # {comment}\n")
+    _list_in(root / layout.TRUSTED_SIGNERS, signer, comment)
+
+
+def register_person(root: Path, key: str, comment: str) -> None:
+    """Add a person's public key to the archive root's `trusted-people.txt` if it is not there."""
+    _list_in(root / layout.TRUSTED_PEOPLE, key, comment)
+
+
+def _list_in(path: Path, key: str, comment: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with locked_folder(path.parent):
+        known = [item.public for item in read_trust_file(path)] if path.exists() else []
+        if key not in known:
+            add_line(path, f"{key}  # {comment}")
 
 
 def read_trust_file(path: Path) -> list[TrustedSigner]:
     """Signers listed in a file: one `ed25519:…` per line, `#` begins a comment. Raises `ConfigError`."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        return read_trust(path.read_bytes(), str(path))
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def read_trust(data: bytes, where: str) -> list[TrustedSigner]:
+    """Signers listed in a file's content; `where` it was. Raises `ConfigError`."""
+    try:
+        lines = data.decode("utf-8").splitlines()
     except UnicodeDecodeError:
-        raise ConfigError(f"{path} is not a list of signers") from None
+        raise ConfigError(f"{where} is not a list of signers") from None
     entries = [line.partition("#")[0].strip() for line in lines]
     wrong = [number for number, text in enumerate(entries, 1) if text and not _SIGNER.fullmatch(text)]
     if wrong:
-        raise ConfigError(f"{path}, line {wrong[0]}: not a signer: {SIGNER_SHAPE}")
-    return [TrustedSigner(text, str(path)) for text in entries if text]
+        raise ConfigError(f"{where}, line {wrong[0]}: not a signer: {SIGNER_SHAPE}")
+    return [TrustedSigner(text, where) for text in entries if text]
 
 
 def parse_trust(value: str, source: str) -> list[TrustedSigner]:

@@ -11,7 +11,10 @@ from typing import Final, Literal
 MANIFEST: Final = "manifest.jsonl"
 SESSION_KEY: Final = "session.key.age"
 CLOSED: Final = "closed.json"
+DECISIONS: Final = "decisions.jsonl"
+OBJECT_FOLDERS: Final = ("tracks", "events", "files")
 TRUSTED_SIGNERS: Final = "trusted-signers.txt"
+TRUSTED_PEOPLE: Final = "trusted-people.txt"
 """Beside the consultation folders, in the archive's root."""
 TEMPORARY_SUFFIX: Final = ".tmp"
 NEW_PREFIX: Final = ".new-"
@@ -20,13 +23,14 @@ NEW_PREFIX: Final = ".new-"
 Container = Literal["mp4", "webm"]
 TRACK_PATTERN: Final = r"^[a-z0-9][a-z0-9_-]{0,95}$"
 CONSULTATION_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
+FILE_ID_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
 MAX_GENERATIONS: Final = 100_000
 MAX_PIECES: Final = 100_000_000
 """Names get longer when three or six digits do not hold a number."""
 
 _SUFFIX: Final[dict[str, str]] = {"mp4": "m4s", "webm": "webm"}
 _OBJECT: Final = re.compile(
-    r"^(?:tracks/[a-z0-9][a-z0-9_-]{0,95}/\d{3,6}/(?:init\.(?:mp4|webm)|\d{6,9}\.(?:m4s|webm))|events/\d{6,9}\.jsonl)\.age$"
+    r"^(?:tracks/[a-z0-9][a-z0-9_-]{0,95}/\d{3,6}/(?:init\.(?:mp4|webm)|\d{6,9}\.(?:m4s|webm))|events/\d{6,9}\.jsonl|files/\d{6,9})\.age$"
 )
 
 
@@ -43,6 +47,11 @@ def piece_path(track: str, generation: int, number: int, container: Container) -
 def events_path(number: int) -> str:
     """`events/000001.jsonl.age`; counts from 1."""
     return f"events/{number:06d}.jsonl.age"
+
+
+def file_path(number: int) -> str:
+    """`files/000001.age`; counts from 1."""
+    return f"files/{number:06d}.age"
 
 
 def is_object_path(path: str) -> bool:

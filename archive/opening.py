@@ -16,9 +16,11 @@ import pyrage
 
 from archive import layout
 from archive.audit import ManifestAuditor
+from archive.decisions import Ledger, read_ledger
 from archive.entries import (
     CloseEntry,
     EventsEntry,
+    FileEntry,
     GapEntry,
     GenerationEntry,
     OpenEntry,
@@ -27,6 +29,7 @@ from archive.entries import (
 )
 from archive.faults import ArchiveFault, Verdict
 from archive.keys import parse_identities, read_identities
+from archive.store_base import Folder, as_folder
 from core.errors import ConfigError
 
 
@@ -38,12 +41,13 @@ class Contents:
     generations: list[GenerationEntry] = field(default_factory=list)
     pieces: dict[tuple[str, int], list[PieceEntry]] = field(default_factory=dict)
     events: list[EventsEntry] = field(default_factory=list)
+    files: list[FileEntry] = field(default_factory=list)
     gaps: list[GapEntry] = field(default_factory=list)
     closed: CloseEntry | None = None
     fault: ArchiveFault | None = None
 
 
-def read_contents(folder: Path) -> Contents:
+def read_contents(where: Path | Folder) -> Contents:
     """List a consultation's objects. Raises `ArchiveFault` when there is no readable entry 0.
 
     The chain is followed but signatures are not checked here: `archive.verify` does that.
@@ -51,16 +55,15 @@ def read_contents(folder: Path) -> Contents:
     audit = ManifestAuditor(frozenset(), check_signatures=False)
     contents: Contents | None = None
     try:
-        with (folder / layout.MANIFEST).open("rb") as lines:
-            for line in lines:
-                if not line.endswith(b"\n"):
-                    break
-                entry = audit.feed(line)
-                if contents is None:
-                    assert isinstance(entry, OpenEntry)
-                    contents = Contents(entry)
-                else:
-                    _list(contents, entry)
+        for line in as_folder(where).lines(layout.MANIFEST):
+            if not line.endswith(b"\n"):
+                break
+            entry = audit.feed(line)
+            if contents is None:
+                assert isinstance(entry, OpenEntry)
+                contents = Contents(entry)
+            else:
+                _list(contents, entry)
     except FileNotFoundError:
         raise ArchiveFault(Verdict.MISSING, 0, "there is no manifest") from None
     except ArchiveFault as fault:
@@ -80,35 +83,81 @@ def _list(contents: Contents, entry: object) -> None:
         contents.pieces[entry.track, entry.generation].append(entry)
     elif isinstance(entry, EventsEntry):
         contents.events.append(entry)
+    elif isinstance(entry, FileEntry):
+        contents.files.append(entry)
     elif isinstance(entry, GapEntry):
         contents.gaps.append(entry)
     elif isinstance(entry, CloseEntry):
         contents.closed = entry
 
 
-def unwrap(folder: Path, opened: OpenEntry, identity_file: Path) -> Sequence[pyrage.x25519.Identity]:
+def read_opening(where: Path | Folder) -> OpenEntry:
+    """Entry 0, without checking its signature. Raises `ArchiveFault`, `OSError`."""
+    return _opened(read_first_line(as_folder(where)))
+
+
+def read_first_line(folder: Folder) -> bytes:
+    """The manifest's line 0, which binds everything else. Raises `ArchiveFault`, `OSError`."""
+    try:
+        return next(iter(folder.lines(layout.MANIFEST)), b"")
+    except FileNotFoundError:
+        raise ArchiveFault(Verdict.MISSING, 0, "there is no manifest") from None
+
+
+def _opened(first_line: bytes) -> OpenEntry:
+    entry = ManifestAuditor(frozenset(), check_signatures=False).feed(first_line)
+    assert isinstance(entry, OpenEntry)
+    return entry
+
+
+def current_ledger(where: Path | Folder) -> Ledger:
+    """What was decided about an archive, without checking who signed it: `archive.verify` does that.
+
+    Raises `ArchiveFault` when manifest or decisions cannot be read, `OSError`.
+    """
+    folder = as_folder(where)
+    first = read_first_line(folder)
+    ledger = Ledger(first, _opened(first))
+    try:
+        return read_ledger(ledger, folder.lines(layout.DECISIONS))
+    except FileNotFoundError:
+        return ledger
+
+
+def unwrap(where: Path | Folder, opened: OpenEntry, identity_file: Path) -> Sequence[pyrage.x25519.Identity]:
     """The consultation's secret key. Raises `ArchiveFault` (altered, missing) or `ConfigError` (not your
     archive).
     """
-    identities = read_identities(identity_file)
+    return unwrap_with(where, opened, read_identities(identity_file), str(identity_file))
+
+
+def unwrap_with(
+    where: Path | Folder, opened: OpenEntry, identities: Sequence[pyrage.x25519.Identity], source: str
+) -> Sequence[pyrage.x25519.Identity]:
+    """The same with keys already read from `source`."""
+    ledger = current_ledger(where)
     try:
-        wrapped = (folder / layout.SESSION_KEY).read_bytes()
+        wrapped = as_folder(where).read(layout.SESSION_KEY)
     except OSError:
+        if ledger.shredded is not None:
+            raise _fault(Verdict.SHREDDED, 0, "its key was shredded", layout.SESSION_KEY) from None
         raise _fault(Verdict.MISSING, 0, "its object is missing", layout.SESSION_KEY) from None
-    if hashlib.sha256(wrapped).hexdigest() != opened.session_key_sha256:
+    if hashlib.sha256(wrapped).hexdigest() not in ledger.wrappings:
         raise _fault(Verdict.ALTERED, 0, "its object was altered", layout.SESSION_KEY)
     try:
         text = pyrage.decrypt(wrapped, identities).decode("utf-8")
     except (pyrage.DecryptError, UnicodeDecodeError):
-        names = ", ".join(item.custodian for item in opened.recipients)
-        raise ConfigError(f"{identity_file} cannot open this consultation; the keys of {names} can") from None
+        names = ", ".join(item.custodian for item in ledger.recipients)
+        raise ConfigError(f"{source} cannot open this consultation; the keys of {names} can") from None
     return parse_identities(text, layout.SESSION_KEY)
 
 
-def open_object(folder: Path, entry: SealedEntry, identities: Sequence[pyrage.x25519.Identity]) -> bytes:
+def open_object(
+    where: Path | Folder, entry: SealedEntry, identities: Sequence[pyrage.x25519.Identity]
+) -> bytes:
     """Decrypt one object after comparing it with its entry. Raises `ArchiveFault`."""
     try:
-        sealed = (folder / entry.object).read_bytes()
+        sealed = as_folder(where).read(entry.object)
     except OSError:
         raise _fault(Verdict.MISSING, entry.entry, "its object is missing", entry.object) from None
     if len(sealed) != entry.size or hashlib.sha256(sealed).hexdigest() != entry.sha256:
@@ -120,7 +169,7 @@ def open_object(folder: Path, entry: SealedEntry, identities: Sequence[pyrage.x2
 
 
 def open_objects(
-    folder: Path,
+    where: Path | Folder,
     entries: Sequence[SealedEntry],
     identities: Sequence[pyrage.x25519.Identity],
     faults: list[ArchiveFault],
@@ -128,7 +177,7 @@ def open_objects(
     """Decrypt objects one after another; damaged ones are left out and added to `faults`."""
     for entry in entries:
         try:
-            yield open_object(folder, entry, identities)
+            yield open_object(where, entry, identities)
         except ArchiveFault as fault:
             faults.append(fault)
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from archive.entries import GenerationEntry
+from archive.decisions import Ledger
+from archive.entries import Custodian, GenerationEntry
 from archive.export import Export, gap_fields, track_fields
+from archive.export_stills import WrittenStill
 from archive.faults import Verdict
 from archive.keys import TrustedSigner
 from archive.opening import Contents
@@ -30,7 +33,7 @@ class MadeKey:
 class VerifyResult:
     """One or many consultations' reports; the exit code is the gravest verdict."""
 
-    path: Path
+    path: str
     trust: tuple[TrustedSigner, ...]
     reports: tuple[Report, ...]
     seconds: float
@@ -49,7 +52,7 @@ class VerifyResult:
 
     def fields(self) -> dict[str, Any]:
         return {
-            "path": str(self.path),
+            "path": self.path,
             "verdict": self.verdict.name.lower(),
             "exit_code": self.exit_code,
             "open": any(report.open for report in self.reports),
@@ -58,6 +61,17 @@ class VerifyResult:
             "trust": [{"signer": item.public, "source": item.source} for item in self.trust],
             "consultations": [report_fields(report) for report in self.reports],
         }
+
+
+def still_fields(still: WrittenStill) -> dict[str, Any]:
+    """JSON of one exported still."""
+    return {
+        "still_id": still.still_id,
+        "feed": still.feed,
+        "captured_us": still.captured_us,
+        "drawings": still.drawings,
+        "files": [file.name for file in still.files],
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +98,7 @@ class ExportResult:
             "epoch_us": self.export.epoch_us,
             "events": self.export.events,
             "tracks": [track_fields(track) for track in self.export.tracks],
+            "stills": [still_fields(still) for still in self.export.stills],
             "left_out": [
                 {"entry": fault.entry, "object": fault.object_path, "reason": fault.reason}
                 for fault in self.export.faults
@@ -97,7 +112,7 @@ class Summary:
     end.
     """
 
-    path: Path
+    path: str
     consultation: str
     opened_at_us: int
     state: str
@@ -105,16 +120,18 @@ class Summary:
     size_bytes: int
     contents: Contents | None
     fault: str | None
+    ledger: Ledger | None = None
 
     def fields(self) -> dict[str, Any]:
         return {
             "consultation": self.consultation,
-            "path": str(self.path),
+            "path": self.path,
             "state": self.state,
             "opened_at_us": self.opened_at_us,
             "duration_us": self.duration_us,
             "bytes": self.size_bytes,
             "fault": self.fault,
+            "holds": sorted(self.ledger.holds) if self.ledger else [],
         }
 
 
@@ -136,6 +153,13 @@ def generation_fields(entry: GenerationEntry, contents: Contents) -> dict[str, A
     }
 
 
+def custodians(summary: Summary) -> Sequence[Custodian]:
+    """Who can open it now: those of entry 0, or of the last re-wrapping."""
+    if summary.ledger is not None:
+        return summary.ledger.recipients
+    return summary.contents.opened.recipients if summary.contents else []
+
+
 def show_fields(summary: Summary) -> dict[str, Any]:
     """Everything `archive show --json` says."""
     contents = summary.contents
@@ -143,11 +167,13 @@ def show_fields(summary: Summary) -> dict[str, Any]:
         return summary.fields()
     return {
         **summary.fields(),
-        "custodians": [item.model_dump() for item in contents.opened.recipients],
+        "custodians": [item.model_dump() for item in custodians(summary)],
+        "decisions": [item.model_dump() for item in summary.ledger.decisions] if summary.ledger else [],
         "public_key": contents.opened.public_key,
         "signer": contents.opened.signer,
         "generations": [generation_fields(entry, contents) for entry in contents.generations],
         "events": sum(entry.count for entry in contents.events),
+        "files": len(contents.files),
         "gaps": [gap_fields(gap) for gap in contents.gaps],
     }
 
@@ -167,7 +193,14 @@ def report_fields(report: Report) -> dict[str, Any]:
         "end_us": report.end_us,
         "torn_bytes": report.torn_bytes,
         "unentered": list(report.unentered),
+        "undeclared_holes": [
+            {"track": hole.track, "begin_us": hole.begin_us, "end_us": hole.end_us, "entry": hole.entry}
+            for hole in report.holes
+        ],
         "signer": report.signer,
         "trust": report.trust,
+        "holds": list(report.holds),
+        "decisions": report.decisions,
+        "notes": list(report.notes),
         "first_bad": {"entry": bad.entry, "object": bad.object, "reason": bad.reason} if bad else None,
     }

@@ -10,7 +10,7 @@ import contextlib
 import fcntl
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -18,6 +18,7 @@ from archive import layout
 from core.errors import Conflict
 
 HASH_BLOCK_BYTES: Final = 1 << 20
+MAX_VECTOR: Final = os.sysconf("SC_IOV_MAX")
 
 
 def sync_directory(path: Path) -> None:
@@ -34,17 +35,54 @@ def write_whole(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     nothing.
     """
     temporary = path.with_name(path.name + layout.TEMPORARY_SUFFIX)
+    write_temporary(temporary, (data,), mode=mode)
+    move_into_place(temporary, path)
+
+
+def write_temporary(temporary: Path, blocks: Iterable[bytes | bytearray], *, mode: int = 0o644) -> None:
+    """Write and sync a file nobody reads by that name. Raises `OSError`, leaving nothing."""
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
     try:
         with os.fdopen(descriptor, "wb", buffering=0) as file:
-            _write_all(file.fileno(), data)
-            os.fsync(file.fileno())
+            write_all(file.fileno(), *blocks)
+            os.fdatasync(file.fileno())  # bytes and length; when they were written is nobody's business
+    except OSError:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
+
+
+def move_into_place(temporary: Path, path: Path) -> None:
+    """Give it the name it is read by, durably. Raises `OSError`, leaving nothing."""
+    try:
         os.replace(temporary, path)
     except OSError:
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise
     sync_directory(path.parent)
+
+
+@contextlib.contextmanager
+def locked_folder(path: Path) -> Iterator[None]:
+    """Hold the folder against others that would change one of its lists at the same time."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def add_line(path: Path, line: str) -> None:
+    """Append `line` to a list others may be reading: they see the old list or the new one, never a part.
+
+    Call it under `locked_folder`. A last line an editor left without its end gets one.
+    """
+    before = path.read_text(encoding="utf-8") if path.exists() else ""
+    if before and not before.endswith("\n"):
+        before += "\n"
+    write_whole(path, f"{before}{line}\n".encode())
 
 
 def make_directories(root: Path, relative: str) -> None:
@@ -55,6 +93,11 @@ def make_directories(root: Path, relative: str) -> None:
         if not here.is_dir():
             here.mkdir()
             sync_directory(parent)
+
+
+def hash_bytes(data: bytes) -> str:
+    """SHA-256 (hexadecimal)."""
+    return hashlib.sha256(data).hexdigest()
 
 
 def hash_file(path: Path) -> tuple[str, int]:
@@ -68,9 +111,9 @@ def hash_file(path: Path) -> tuple[str, int]:
 
 
 def list_objects(folder: Path) -> list[str]:
-    """Relative paths of all files under `tracks/` and `events/`, sorted; temporary ones left out."""
+    """Relative paths of all files in the folders of objects, sorted; temporary ones left out."""
     found = []
-    for top in ("tracks", "events"):
+    for top in layout.OBJECT_FOLDERS:
         for directory, _, names in os.walk(folder / top):
             base = Path(directory).relative_to(folder).as_posix()
             found += [f"{base}/{name}" for name in names if not name.endswith(layout.TEMPORARY_SUFFIX)]
@@ -125,14 +168,18 @@ class ManifestFile:
         self._dirty = True
         try:
             self._file.seek(self._good_bytes)
-            _write_all(self._file.fileno(), line)
-            os.fsync(self._file.fileno())
+            write_all(self._file.fileno(), line)
+            os.fdatasync(self._file.fileno())
         except OSError:
             with contextlib.suppress(OSError):
                 self._repair()
             raise
         self._good_bytes += len(line)
         self._dirty = False
+
+    @property
+    def closed(self) -> bool:
+        return self._file.closed
 
     def close(self) -> None:
         """Release the lock."""
@@ -144,7 +191,10 @@ class ManifestFile:
         self._dirty = False
 
 
-def _write_all(descriptor: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
+def write_all(descriptor: int, *blocks: bytes | bytearray) -> None:
+    """Write them, in one call where the system takes them. Raises `OSError`."""
+    left = sum(map(len, blocks)) - os.writev(descriptor, blocks[:MAX_VECTOR])
+    if left:
+        view = memoryview(b"".join(blocks))[-left:]
+        while view:
+            view = view[os.write(descriptor, view) :]

@@ -10,25 +10,29 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from pathlib import Path
 from typing import Any, Final, Self
 
-import pyrage
-
 from archive import layout, store
+from archive.age import X25519Recipient
 from archive.audit import ManifestAuditor
 from archive.chain import Head, SigningKey, read_line, seal_entry, signature_holds
-from archive.entries import FORMAT, Entry, OpenEntry
+from archive.continuity import PRIVACY_PAUSE, RECORDING_STOPPED
+from archive.entries import FORMAT, Entry, GapEntry, OpenEntry
 from archive.faults import ArchiveFault, Verdict
 from archive.keys import RecipientLike, SessionKey, check_custodians
+from archive.sealing import Sealed, Staged, seal
 from archive.specs import GenerationSpec, PieceSpec, Span
 from core.clock import NS_PER_US, Clock
-from core.errors import Conflict
+from core.errors import Conflict, ProtocolError
 
 RESTART_REASON: Final = "recorder_restarted"
+CRASH_LOSES_US: Final = 3_000_000
+"""More than a crash ever loses: a track that ended longer before had ended already."""
 
 
 class ArchiveWriter:
@@ -48,11 +52,19 @@ class ArchiveWriter:
         self.consultation = opened.consultation
         self.epoch_us = opened.epoch_us
         self.resumed = False
-        self._recipient = pyrage.x25519.Recipient.from_str(opened.public_key)
+        self.left_off: dict[str, tuple[int, str | None]] = {}
+        """After `resume`, each track's: since when it has nothing that is declared, and why; None: it had
+        ended before.
+        """
+        self.public_key = opened.public_key
+        self._recipient = X25519Recipient.parse(opened.public_key)
         self._signer = signer
         self._clock = clock
         self._audit = audit
         self._manifest = manifest
+        self._staged = itertools.count()
+        self._directories: set[str] = set()
+        """Those that are there."""
 
     @classmethod
     def create_or_resume(
@@ -142,6 +154,11 @@ class ArchiveWriter:
             raise
 
     @property
+    def head(self) -> Head:
+        """Where its chain stands: everything up to there is on the disk. May be read from another thread."""
+        return self._audit.head
+
+    @property
     def closed(self) -> bool:
         return self._audit.closed is not None
 
@@ -149,8 +166,8 @@ class ArchiveWriter:
         """Where the timeline stands by this machine's clock."""
         return max(0, self._clock.unix_ns() // NS_PER_US - self.epoch_us)
 
-    def start_generation(self, track: str, spec: GenerationSpec, init: bytes, reason: str) -> int:
-        """Seal an init piece; returns the generation's number."""
+    def start_generation(self, track: str, spec: GenerationSpec, init: bytes | Staged, reason: str) -> int:
+        """Seal an init piece, unless it is staged already; returns the generation's number."""
         generation = len(self._audit.generations.get(track, []))
         fields = {
             "kind": "generation",
@@ -170,8 +187,30 @@ class ArchiveWriter:
         self._add_object(fields, layout.init_path(track, generation, spec.container), init)
         return generation
 
-    def write_piece(self, track: str, generation: int, spec: PieceSpec, data: bytes) -> int:
-        """Seal a piece of a generation begun before; returns its number."""
+    def seal(self, data: bytes) -> Sealed:
+        """What `write_piece` would do first. May be called from any thread, ahead of the writing."""
+        return seal(data, self._recipient)
+
+    def stage(self, sealed: Sealed) -> Staged:
+        """What it would do next: the object is on the disk, under a name nobody reads, which a restarted
+        recorder removes. From any thread, ahead of the writing. Raises `OSError`.
+        """
+        path = self.folder / f"{next(self._staged)}{layout.TEMPORARY_SUFFIX}"
+        store.write_temporary(path, (sealed.content,))
+        return Staged(path, sealed.sha256, len(sealed.content))
+
+    def discard(self, staged: Staged) -> None:
+        """Remove what was staged, unless it is in the archive."""
+        with contextlib.suppress(OSError):
+            staged.path.unlink()
+
+    def write_piece(self, track: str, generation: int, spec: PieceSpec, data: bytes | Staged) -> int:
+        """Seal a piece of a generation begun before, unless it is staged already; returns its number.
+
+        Raises `ProtocolError` for one that lies in a privacy pause: it must not be kept.
+        """
+        if self._audit.continuity.in_pause(track, spec.span, spec.uncertainty_us):
+            raise ProtocolError("a piece lies in a privacy pause")
         container = self._audit.generations[track][generation].container
         number = self._audit.pieces[track, generation] + 1
         fields = {
@@ -203,8 +242,34 @@ class ArchiveWriter:
         self._add_object(fields, layout.events_path(number), data)
         return number
 
+    def write_file(self, file_id: str, data: bytes) -> int:
+        """Seal a file of the chat; returns its number. Raises `Conflict` when it is there already."""
+        if file_id in self._audit.files:
+            raise Conflict(f"file {file_id} is archived already")
+        number = len(self._audit.files) + 1
+        fields = {"kind": "file", "number": number, "file_id": file_id}
+        self._add_object(fields, layout.file_path(number), data)
+        return number
+
+    @property
+    def files(self) -> Set[str]:
+        """Ids of the files there are."""
+        return self._audit.files
+
+    @property
+    def stops(self) -> Sequence[Span]:
+        """When nothing was recorded because somebody had stopped it."""
+        return self._audit.continuity.stops
+
     def declare_gap(self, track: str | None, span: Span, reason: str, *, discarded: int = 0) -> None:
-        """Say that something is missing."""
+        """Say that something is missing. Of a privacy pause, what is there is left out."""
+        spans = [span]
+        if reason == PRIVACY_PAUSE:
+            spans = self._audit.continuity.beside_pieces(track, span)
+        for part in spans:
+            self._declare_gap(track, part, reason, discarded)
+
+    def _declare_gap(self, track: str | None, span: Span, reason: str, discarded: int) -> None:
         self._append(
             {
                 "kind": "gap",
@@ -226,8 +291,18 @@ class ArchiveWriter:
         store.write_whole(self.folder / layout.CLOSED, self._audit.last_line)
         self.release()
 
+    def stop(self, at_us: int) -> None:
+        """Nothing is recorded from `at_us` on, by somebody's decision: the gap that `resume` ends begins
+        here.
+        """
+        self.declare_gap(None, Span(min(self._audit.end_us, at_us), at_us), RECORDING_STOPPED)
+        self.release()
+
     def release(self) -> None:
         """Let go of the files without closing the archive."""
+        if not self._manifest.closed:
+            with contextlib.suppress(OSError):  # the next recorder removes them; the lock must go either way
+                store.remove_temporaries(self.folder)
         self._manifest.close()
 
     def _go_on(self) -> None:
@@ -238,10 +313,23 @@ class ArchiveWriter:
         if (marker := store.read_optional(self.folder / layout.CLOSED)) is not None:
             self._audit.finish(b"", marker)
         self._repair()
-        begin = max(self._audit.end_us, 0)
+        begin, now_us = self._written_until(), self.now_us()
         discarded = self._discard_unentered()
         self.resumed = True
-        self.declare_gap(None, Span(begin, self.now_us()), RESTART_REASON, discarded=discarded)
+        last, _ = read_line(self._audit.last_line)
+        stopped = isinstance(last, GapEntry) and last.reason == RECORDING_STOPPED
+        reason = RECORDING_STOPPED if stopped and not discarded else RESTART_REASON
+        ends = self._audit.continuity.ends()
+        self.left_off = {
+            track: (now_us, reason) if end >= begin else (end, None) for track, end in ends.items()
+        }
+        self.declare_gap(None, Span(begin, now_us), reason, discarded=discarded)
+
+    def _written_until(self) -> int:
+        """Where the first of the tracks that were going on ends: a crash cuts each of them elsewhere."""
+        end_us = self._audit.end_us
+        ends = self._audit.continuity.ends().values()
+        return min((end for end in ends if end_us - end < CRASH_LOSES_US), default=end_us)
 
     def _repair(self) -> None:
         good = sum(len(line) for line in self._manifest.lines() if line.endswith(b"\n"))
@@ -255,16 +343,20 @@ class ArchiveWriter:
             (self.folder / path).unlink()
         return len(extra)
 
-    def _add_object(self, fields: dict[str, Any], path: str, data: bytes) -> None:
-        sealed = pyrage.encrypt(data, [self._recipient])
-        store.make_directories(self.folder, path.rpartition("/")[0])
-        store.write_whole(self.folder / path, sealed)
-        digest = hashlib.sha256(sealed).hexdigest()
+    def _add_object(self, fields: dict[str, Any], path: str, data: bytes | Staged) -> None:
+        self._make_directories(path.rpartition("/")[0])
+        staged = data if isinstance(data, Staged) else self.stage(self.seal(data))
+        store.move_into_place(staged.path, self.folder / path)
         try:
-            self._append({**fields, "object": path, "sha256": digest, "size": len(sealed)})
+            self._append({**fields, "object": path, "sha256": staged.sha256, "size": staged.size_bytes})
         except OSError:
             self._take_back(path)
             raise
+
+    def _make_directories(self, relative: str) -> None:
+        if relative not in self._directories:
+            store.make_directories(self.folder, relative)
+            self._directories.add(relative)
 
     def _take_back(self, path: str) -> None:
         """An object without an entry must not stay: after a crash there may be only one."""
@@ -278,7 +370,7 @@ class ArchiveWriter:
             raise Conflict(f"{self.consultation} is closed")
         entry, line = seal_entry({**fields, **stamp}, self._audit.head, self._signer)
         self._manifest.append(line)
-        self._audit.feed(line)
+        self._audit.feed_own(entry, line)
         return entry
 
 

@@ -1,7 +1,8 @@
 """One consultation's archive as the writing thread sees it: seals jobs, notes what could not be written.
 
-Lives in the writing thread only. When the disk refuses, media is dropped and remembered as gaps, events
-wait (bounded); every later job tries again after a pause, and the gaps are declared first when it works.
+Lives in the writing thread only, but for `prepare` and `stage`. When the disk refuses, media is dropped and
+remembered as gaps, events wait (bounded); every later job tries again after a pause, and the gaps are
+declared first when it works.
 """
 
 from __future__ import annotations
@@ -9,15 +10,17 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, TypeVar
 
 import structlog
 
+from archive.fmp4 import MuxError, mux_init, mux_piece
+from archive.sealing import Sealed, Staged
 from archive.specs import GenerationSpec, PieceSpec, Span
 from archive.writer import ArchiveWriter
 from core.clock import NS_PER_S, Clock
 from core.errors import ProtocolError
-from recorder.fmp4 import MuxError, mux_init, mux_piece
+from recorder.failure import Failure, failure_of
 from recorder.jobs import EventsJob, GapJob, Generation, PieceJob
 
 RETRY_NS: Final = 2 * NS_PER_S
@@ -28,7 +31,11 @@ OVERLOAD_REASON: Final = "overload"
 
 log = structlog.get_logger()
 
-Report = Callable[[str | None], None]
+Delivered = TypeVar("Delivered")
+Unentered = Staged | MuxError | OSError | None
+"""A piece on the disk that no entry names yet, or why there is none; None: the disk refuses anyway."""
+
+Report = Callable[[Failure | None], None]
 """Called with why writing fails, and with None when it works again."""
 
 
@@ -52,15 +59,44 @@ class ConsultationArchive:
         self._gaps: dict[tuple[str | None, str], Span] = {}
         self._waiting: _Waiting | None = None
 
-    def write_piece(self, job: PieceJob) -> None:
-        """Mux, seal and enter one piece; its generation's init piece goes first when it is not there yet."""
+    def prepare(self, job: PieceJob) -> Sealed | MuxError | None:
+        """Mux and seal a piece, in the order in which pieces come; in any thread, ahead of `write_piece`.
+        None: nothing can be written anyway.
+        """
         job.generation.sequence += 1
         if not self._may_write():
+            return None
+        try:
+            return self.writer.seal(mux_piece(job.generation.format, job.generation.sequence, job.samples))
+        except MuxError as error:
+            return error
+
+    def stage(self, prepared: Sealed | MuxError | None) -> Unentered:
+        """Put a sealed piece on the disk, where it is in nobody's way; in any thread."""
+        if not isinstance(prepared, Sealed):
+            return prepared
+        try:
+            return self.writer.stage(prepared)
+        except OSError as error:
+            return error
+
+    def write_piece(self, job: PieceJob, staged: Unentered) -> None:
+        """Enter a piece; its generation's init piece goes first when it is not there yet. What cannot be
+        entered is not kept.
+        """
+        try:
+            self._enter_piece(job, staged)
+        finally:
+            if isinstance(staged, Staged):
+                self.writer.discard(staged)
+
+    def _enter_piece(self, job: PieceJob, staged: Unentered) -> None:
+        if staged is None or not self._may_write():
             self._note_gap(job.generation.track, job.span, DISK_REASON)
             return
         try:
             self._settle()
-            self._write_piece(job)
+            self._write_piece(job, staged)
         except OSError as error:
             self._note_gap(job.generation.track, job.span, DISK_REASON)
             self._fail(error)
@@ -84,6 +120,47 @@ class ConsultationArchive:
         self._queue_events(job)
         self._attempt(self._settle)
 
+    def write_file(self, file_id: str, data: bytes) -> bool:
+        """Seal a file of the chat, once. False: the disk refused, try again later."""
+        if not self._may_write():
+            return False
+        try:
+            self._settle()
+            if file_id not in self.writer.files:
+                self.writer.write_file(file_id, data)
+        except OSError as error:
+            self._fail(error)
+            return False
+        self._recovered()
+        return True
+
+    def deliver(self, work: Callable[[ArchiveWriter], Delivered]) -> Delivered | None:
+        """Let `work` enter what a box delivered later. None: the disk refused, try again later. Raises what
+        `work` raises besides.
+        """
+        if not self._may_write():
+            return None
+        try:
+            self._settle()
+            done = work(self.writer)
+        except OSError as error:
+            self._fail(error)
+            return None
+        self._recovered()
+        return done
+
+    def stop(self, at_us: int) -> bool:
+        """Somebody stopped recording: say so, and leave the archive to whoever goes on with it. False: the
+        disk refused, try again later.
+        """
+        try:
+            self._settle()
+            self.writer.stop(at_us)
+        except OSError as error:
+            self._fail(error)
+            return False
+        return True
+
     def close(self, reason: str) -> bool:
         """Declare what is outstanding and close. False: the disk refused, try again later."""
         try:
@@ -99,13 +176,14 @@ class ConsultationArchive:
         self._attempt(self._settle, even_while_failed=True)
         self.writer.release()
 
-    def _write_piece(self, job: PieceJob) -> None:
+    def _write_piece(self, job: PieceJob, staged: Staged | MuxError | OSError) -> None:
         generation = job.generation
-        data = mux_piece(generation.format, generation.sequence, job.samples)
+        if not isinstance(staged, Staged):
+            raise staged
         if generation.number is None:
             generation.number = self._start(generation)
         spec = PieceSpec(job.span, len(job.samples), job.sync, job.clock, job.uncertainty_us)
-        self.writer.write_piece(generation.track, generation.number, spec, data)
+        self.writer.write_piece(generation.track, generation.number, spec, staged)
 
     def _start(self, generation: Generation) -> int:
         track = generation.format
@@ -174,7 +252,7 @@ class ConsultationArchive:
         self._failed_at_ns = self._clock.monotonic_ns()
         if first:
             log.error("recorder.storage_failed", consultation=self.writer.consultation, error=error.strerror)
-            self._report(error.strerror or "the archive cannot be written")
+            self._report(failure_of(error))
 
     def _recovered(self) -> None:
         if self._failed_at_ns is not None:

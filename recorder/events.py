@@ -8,15 +8,21 @@ from typing import Any, Final
 from archive.specs import Span
 from core.clock import NS_PER_S
 from core.messages import (
+    ArchiveHead,
     CaptureClock,
-    ConsultationEnded,
+    Error,
+    LayerChanged,
+    LayersWanted,
+    MarksMoved,
+    MediaReset,
     Model,
-    ParticipantJoined,
-    ParticipantLeft,
-    RecordingChanged,
-    TrackAdded,
-    TrackChanged,
-    TrackRemoved,
+    Offer,
+    Pong,
+    Published,
+    Renewed,
+    SetLogLevel,
+    TakeStill,
+    Waiting,
     Welcome,
 )
 from recorder.jobs import EventsJob
@@ -25,16 +31,25 @@ FLUSH_NS: Final = NS_PER_S
 """Events are sealed at most this long after they happened."""
 MAX_LINES: Final = 1_000
 """More than this are sealed at once."""
+SAME_FRAME_US: Final = 8_000
+"""Capture times this near are one frame: frames of 60 a second are 16,667 apart."""
 
-ARCHIVED: Final = (
-    ConsultationEnded,
-    ParticipantJoined,
-    ParticipantLeft,
-    RecordingChanged,
-    TrackAdded,
-    TrackChanged,
-    TrackRemoved,
+NOT_ARCHIVED: Final = (
+    Error,
+    ArchiveHead,
+    LayerChanged,
+    LayersWanted,
+    MediaReset,
+    Offer,
+    Pong,
+    Published,
+    Renewed,
+    SetLogLevel,
+    TakeStill,
+    Waiting,
 )
+"""What the server says to us as a client. Everything else it says is something that happened in the room."""
+_OUR_OWN: Final = {"resume_token", "type", "quality_limits", "ice_servers", "token_expires_at_us"}
 
 
 class EventLog:
@@ -45,14 +60,26 @@ class EventLog:
         self._lines: list[bytes] = []
         self._begin_us = self._end_us = 0
         self._first_ns = 0
+        self._moved_us: dict[str, int] = {}
+        """Of each feed: the frame that was last told where its marks are."""
 
     def add_message(self, message: Model, unix_us: int, now_ns: int) -> None:
         """A message from the server, if it tells of something that happened."""
-        if isinstance(message, ARCHIVED):
-            self.add(message.model_dump(mode="json"), unix_us, now_ns)
-        elif isinstance(message, Welcome):
-            fields = message.model_dump(mode="json", exclude={"resume_token", "type"})
+        if isinstance(message, Welcome):
+            fields = message.model_dump(mode="json", exclude=_OUR_OWN)
             self.add({"type": "room_state", **fields}, unix_us, now_ns)
+        elif not isinstance(message, NOT_ARCHIVED) and not self._told_before(message):
+            self.add(message.model_dump(mode="json"), unix_us, now_ns)
+
+    def _told_before(self, message: Model) -> bool:
+        """Where marks have moved is kept once for each frame of a feed, whatever a box says."""
+        if not isinstance(message, MarksMoved):
+            return False
+        last_us = self._moved_us.get(message.feed)
+        if last_us is not None and abs(message.captured_us - last_us) < SAME_FRAME_US:
+            return True
+        self._moved_us[message.feed] = message.captured_us
+        return False
 
     def add_clock(self, message: CaptureClock, unix_us: int, now_ns: int) -> None:
         """How a track's RTP time was mapped to capture time: it dates every frame of it."""
@@ -64,7 +91,9 @@ class EventLog:
         if not self._lines:
             self._begin_us, self._first_ns = at_us, now_ns
         self._end_us = max(at_us, self._begin_us)
-        line = {"at_us": at_us, **fields}
+        line = {**fields, "at_us": at_us}
+        if "at_us" in fields:
+            line["said_at_us"] = fields["at_us"]  # the server's clock; lines are dated by ours
         self._lines.append(json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode())
 
     def poll(self, now_ns: int) -> EventsJob | None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from archive.samples import Sample, TrackFormat
 from archive.specs import Span
-from recorder.samples import Sample, TrackFormat
 
 
 @dataclass(slots=True)

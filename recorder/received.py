@@ -25,6 +25,10 @@ KEYFRAME_INTERVAL_NS: Final = 10 * NS_PER_S
 """Recording never pulses the uplink: between requests lie at least this many seconds, once pictures flow."""
 FIRST_KEYFRAME_RETRY_NS: Final = NS_PER_S
 """Until the first keyframe has come the request is repeated: it, or its answer, may have been lost."""
+LATE_NS: Final = 300 * NS_PER_MS
+"""What was sent just before a pause may come after the news of it."""
+PRIVACY_PAUSE: Final = "privacy_pause"
+"""The site wanted nothing to be seen or heard, so there was nothing to record."""
 
 log = structlog.get_logger()
 
@@ -50,6 +54,8 @@ class ReceivedTrack:
         self._reorder: ReorderBuffer[RtpPacket] = ReorderBuffer(max_wait_ns=REORDER_WAIT_NS, max_packets=4096)
         self._depacketizer = depacketizer_for(media.codec)
         self._asked_ns: int | None = None
+        self._pausing: tuple[int, int] | None = None
+        """When (monotonic, and on the timeline) we heard of a pause whose last frames may be under way."""
 
     def receive(self, packet: RtpPacket, now_ns: int) -> list[TrackJob]:
         """A packet of the stream or of its RTX stream. Malformed payloads count as lost."""
@@ -63,11 +69,30 @@ class ReceivedTrack:
 
     def poll(self, now_ns: int) -> list[TrackJob]:
         """Time passes: missing packets are given up, pieces are cut."""
-        return self._take(self._reorder.poll(now_ns), now_ns) + self.cutter.poll(now_ns)
+        jobs = self._take(self._reorder.poll(now_ns), now_ns)
+        if self._pausing is not None and now_ns - self._pausing[0] >= LATE_NS:
+            jobs += self._interrupt(now_ns)
+        return jobs + self.cutter.poll(now_ns)
+
+    def pause(self, at_us: int, now_ns: int) -> None:
+        """A privacy pause has begun at `at_us` of the timeline."""
+        self._pausing = (now_ns, at_us)
+
+    def go_on(self, now_ns: int) -> list[TrackJob]:
+        """The pause is over; the next frame declares how long it was."""
+        return [] if self._pausing is None else self._interrupt(now_ns)
+
+    def _interrupt(self, now_ns: int) -> list[TrackJob]:
+        assert self._pausing is not None
+        at_us, self._pausing = self._pausing[1], None
+        return self._take(self._reorder.flush(), now_ns) + self.cutter.interrupt(PRIVACY_PAUSE, at_us)
 
     def finish(self, now_ns: int) -> list[TrackJob]:
         """The stream has ended: everything that is left."""
-        return self._take(self._reorder.flush(), now_ns) + self.cutter.finish()
+        jobs = self._take(self._reorder.flush(), now_ns)
+        if self._pausing is not None:
+            jobs += self._interrupt(now_ns)
+        return jobs + self.cutter.finish()
 
     def keyframe_due(self, now_ns: int) -> bool:
         """True when a keyframe is to be asked for now; counts as asked for."""

@@ -5,7 +5,8 @@ told.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+import ssl
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -13,19 +14,28 @@ import aiohttp
 import structlog
 from pydantic import ValidationError
 
+from archive.continuity import RECORDING_STOPPED
+from archive.specs import Span
 from core.clock import NS_PER_US, Clock
 from core.errors import NotFound, TeleconsultError, Unavailable
 from core.messages import (
     CaptureClock,
+    ChatAdded,
+    ConsentChanged,
     ConsultationEnded,
     Error,
+    FileInfo,
     Hello,
+    IceServer,
     MediaReset,
     Model,
     Offer,
+    PausedChanged,
     Ping,
-    RecordingState,
+    RecordChanged,
     SetRecording,
+    StillChanged,
+    SyncAnnotations,
     TrackAdded,
     TrackChanged,
     TrackRemoved,
@@ -36,6 +46,8 @@ from recorder.api import ServiceApi
 from recorder.backoff import Backoff
 from recorder.consultation_archive import OVERLOAD_REASON, ConsultationArchive
 from recorder.events import EventLog
+from recorder.failure import TOO_SLOW, Failure
+from recorder.files import FileKeeper
 from recorder.jobs import GapJob, PieceJob, TrackJob
 from recorder.subscriber import Subscriber
 from recorder.writing import WritingThread
@@ -52,6 +64,8 @@ SILENCE_LIMIT_S: Final = 12.0
 HOUSEKEEPING_S: Final = 0.25
 MAX_MESSAGE_BYTES: Final = 1 << 20
 MAX_REASON_CHARS: Final = 500
+CONSULTATION_CLOSED: Final = "consultation_closed"
+CONSENT_WITHDRAWN: Final = "consent_withdrawn"
 
 log = structlog.get_logger()
 
@@ -74,14 +88,22 @@ class RoomRecorder:
         self._archive: ConsultationArchive | None = None
         self._subscriber: Subscriber | None = None
         self._events = EventLog(0)
+        self._files: FileKeeper | None = None
+        self._stops: Sequence[Span] = ()
+        """When nothing was to be recorded: what was written then is not ours to keep."""
         self._socket: aiohttp.ClientWebSocketResponse | None = None
         self._resume_token: str | None = None
         self._participant: str | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._failure: str | None = None
+        self._failure: Failure | None = None
         self._overloaded = False
-        self._announced: tuple[RecordingState, str] | None = None
+        self._ice_servers: Sequence[IceServer] = ()
+        self._announced: SetRecording | None = None
+        self.pause_heard: Callable[[bool], None] = lambda paused: None
+        """Told whether the site pauses picture and sound, whenever we hear of it."""
         self.ended = asyncio.Event()
+        self.close_reason = CONSULTATION_CLOSED
+        """What the archive's closing entry will say."""
 
     # what the consultation tells
 
@@ -93,24 +115,36 @@ class RoomRecorder:
         self._subscriber = Subscriber(
             self._clock,
             writer.epoch_us,
-            writer.resumed,
+            writer.left_off if writer.resumed else None,
             say=self._say,
             deliver=self._deliver,
             changed=self._announce_soon,
+        )
+        self._subscriber.relays = self._relays()
+        self._stops = tuple(writer.stops)
+        self._files = FileKeeper(
+            self._api, self._consultation, self._keep_file, self._file_missing, writer.files
         )
         self._note({"type": "recording_resumed" if writer.resumed else "recording_started"})
         if self._socket is not None:
             self._spawn(self._come_in_again(self._socket))
 
-    def refuse(self, failure: str) -> None:
+    def end(self, reason: str) -> None:
+        """Finish and leave: the consultation, or the consent to record it, has ended."""
+        if not self.ended.is_set():
+            self.close_reason = reason
+            self.ended.set()
+
+    def refuse(self, failure: Failure) -> None:
         """The archive could not be opened."""
         self._failure = failure
         self._announce_soon()
 
-    def storage(self, failure: str | None) -> None:
+    def storage(self, failure: Failure | None) -> None:
         """The writing thread's report, on the event loop."""
         self._failure = failure
-        self._note({"type": "storage_failed" if failure else "storage_works", "reason": failure or ""})
+        reason = failure.reason if failure else ""
+        self._note({"type": "storage_failed" if failure else "storage_works", "reason": reason})
         self._announce_soon()
 
     async def run(self) -> None:
@@ -145,6 +179,14 @@ class RoomRecorder:
             task.cancel()
         if self._subscriber is not None:
             await self._subscriber.close()
+        if self._files is not None:
+            if self.ended.is_set():
+                await self._files.finish()
+            else:
+                self._files.stop()
+        self._write_events()
+
+    def _write_events(self) -> None:
         if self._archive is not None and (job := self._events.take()) is not None:
             self._writing.post(partial(self._archive.write_events, job))
 
@@ -192,21 +234,37 @@ class RoomRecorder:
             await self._handle(message)
 
     async def _handle(self, message: Model) -> None:
+        if isinstance(message, Welcome):
+            message = self._without_stops(message)
         self._archive_message(message)
+        self._tell_pause(message)
         match message:
             case Welcome():
                 await self._welcomed(message)
             case ConsultationEnded():
                 self.ended.set()
+            case ConsentChanged():
+                await self._consent_changed(message)
+            case RecordChanged():
+                await self._record_changed(message)
             case Error():
                 self._refused(message)
             case _ if self._subscriber is not None:
                 await self._handle_media(self._subscriber, message)
 
+    def _tell_pause(self, message: Model) -> None:
+        if isinstance(message, Welcome):
+            self.pause_heard(message.consultation.paused)
+        elif isinstance(message, PausedChanged):
+            self.pause_heard(message.paused)
+
     async def _handle_media(self, subscriber: Subscriber, message: Model) -> None:
         match message:
             case TrackAdded() | TrackChanged():
-                subscriber.infos[message.track.track_id] = message.track
+                subscriber.track_shown(message.track)
+            case PausedChanged():
+                if not message.paused:
+                    subscriber.pause_ended()
             case TrackRemoved():
                 subscriber.infos.pop(message.track_id, None)
             case Offer():
@@ -224,10 +282,65 @@ class RoomRecorder:
         self._resume_token = message.resume_token
         self._log.info("recorder.room_joined", resumed=resumed, tracks=len(message.tracks))
         await self._announce()
+        await self._say(SyncAnnotations())
+        self._ice_servers = message.ice_servers
         if self._subscriber is not None:
-            self._subscriber.infos = {track.track_id: track for track in message.tracks}
+            self._subscriber.relays = self._relays()
+            self._subscriber.room_shows(message.tracks)
             if not resumed or not self._subscriber.active:
                 await self._subscriber.subscribe()
+
+    def _relays(self) -> tuple[Sequence[IceServer], ssl.SSLContext | None]:
+        tls = self._api.tls
+        return self._ice_servers, tls if isinstance(tls, ssl.SSLContext) else None
+
+    async def _consent_changed(self, message: ConsentChanged) -> None:
+        """Withdrawn: say that nothing is recorded any more, and end for good."""
+        if not message.consent.record:
+            self.end(CONSENT_WITHDRAWN)
+            await self._announce()
+
+    async def _record_changed(self, message: RecordChanged) -> None:
+        """Stopped for now: whoever begins again goes on with this archive."""
+        if not message.record:
+            self.end(RECORDING_STOPPED)
+            await self._announce()
+
+    def _without_stops(self, message: Welcome) -> Welcome:
+        """Nothing of what was said while recording was stopped."""
+        epoch_us = 0 if self._archive is None else self._archive.writer.epoch_us
+        kept = [
+            entry
+            for entry in message.chat
+            if not any(stop.begin_us <= entry.at_us - epoch_us < stop.end_us for stop in self._stops)
+        ]
+        stills = [
+            still
+            for still in message.stills
+            if not any(stop.begin_us <= still.at_us - epoch_us < stop.end_us for stop in self._stops)
+        ]
+        return message.model_copy(update={"chat": kept, "stills": stills})
+
+    # files of the chat
+
+    def _want_files(self, message: Model) -> None:
+        if self._files is None:
+            return
+        if isinstance(message, ChatAdded):
+            self._files.want(message.entry.files)
+        elif isinstance(message, Welcome):
+            self._files.want(info for entry in message.chat for info in entry.files)
+            self._files.want(still.file for still in message.stills if still.file is not None)
+        elif isinstance(message, StillChanged) and message.still.file is not None:
+            self._files.want([message.still.file])
+
+    async def _keep_file(self, file_id: str, data: bytes) -> bool:
+        assert self._archive is not None
+        return await self._writing.run(partial(self._archive.write_file, file_id, data))
+
+    def _file_missing(self, info: FileInfo, reason: str) -> None:
+        self._log.warning("recorder.file_missing", file=info.file_id, reason=reason)
+        self._note({"type": "file_missing", "file_id": info.file_id, "reason": reason})
 
     def _refused(self, message: Error) -> None:
         self._log.warning("recorder.refused", code=message.code, about=message.about)
@@ -267,7 +380,12 @@ class RoomRecorder:
         for job in jobs:
             if isinstance(job, GapJob):
                 self._writing.post(partial(archive.declare_gap, job))
-            elif not self._writing.submit(job.cost_bytes, partial(archive.write_piece, job)):
+            elif not self._writing.submit(
+                job.cost_bytes,
+                partial(archive.write_piece, job),
+                partial(archive.prepare, job),
+                archive.stage,
+            ):
                 self._drop(archive, job)
             elif self._overloaded and self._writing.relaxed:
                 self._set_overloaded(False)
@@ -292,6 +410,12 @@ class RoomRecorder:
             self._events.add_clock(message, now_us, now_ns)
         else:
             self._events.add_message(message, now_us, now_ns)
+            self._want_files(message)
+
+    def note(self, fields: dict[str, Any]) -> None:
+        """Write into the archive's events, before anything that is entered after this."""
+        self._note(fields)
+        self._write_events()
 
     def _note(self, fields: dict[str, Any]) -> None:
         if self._archive is not None:
@@ -313,16 +437,18 @@ class RoomRecorder:
         state = self._state()
         if state != self._announced and self._socket is not None:
             self._announced = state
-            self._note({"type": "recorder_state", "state": state[0], "reason": state[1]})
-            await self._say(SetRecording(state=state[0], reason=state[1][:MAX_REASON_CHARS]))
+            self._note({"type": "recorder_state", "state": state.state, "reason": state.reason})
+            await self._say(state)
 
-    def _state(self) -> tuple[RecordingState, str]:
-        if self._failure is not None:
-            return "failed", self._failure
-        if self._overloaded:
-            return "failed", "the archive's disk is too slow"
+    def _state(self) -> SetRecording:
+        if self.close_reason in (CONSENT_WITHDRAWN, RECORDING_STOPPED):
+            return SetRecording(state="off", reason=self.close_reason)
+        failure = TOO_SLOW if self._failure is None and self._overloaded else self._failure
+        if failure is not None:
+            reason = failure.reason[:MAX_REASON_CHARS]
+            return SetRecording(state="failed", problem=failure.problem, reason=reason)
         ready = self._subscriber is not None and self._subscriber.ready
-        return ("recording", "") if ready else ("starting", "")
+        return SetRecording(state="recording" if ready else "starting")
 
     def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(coroutine)

@@ -7,19 +7,21 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-from collections.abc import Awaitable, Callable, Coroutine
+import ssl
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any, Final, cast
 
 import structlog
 
 from archive.layout import TRACK_PATTERN
-from core.clock import Clock
+from archive.specs import Span
+from core.clock import NS_PER_US, Clock
 from core.errors import ProtocolError, TeleconsultError
-from core.messages import Answer, CaptureClock, Codec, Model, Offer, Subscribe, TrackInfo
+from core.messages import Answer, CaptureClock, Codec, IceServer, Model, Offer, Subscribe, TrackInfo
 from recorder.backoff import Backoff
 from recorder.intake import Intake
-from recorder.jobs import TrackJob
-from recorder.received import ReceivedTrack
+from recorder.jobs import GapJob, TrackJob
+from recorder.received import PRIVACY_PAUSE, ReceivedTrack
 from recorder.track import TrackCutter, TrackSource
 from rtp.negotiation import ReceivedMedia
 
@@ -40,26 +42,32 @@ class Subscriber:
         self,
         clock: Clock,
         epoch_us: int,
-        resumed: bool,
+        left_off: Mapping[str, tuple[int, str | None]] | None,
         *,
         say: Callable[[Model], Awaitable[None]],
         deliver: Callable[[list[TrackJob]], None],
         changed: Callable[[], None],
     ) -> None:
-        """`resumed`: the archive goes on after a restart. `changed` is called when `ready` may have
+        """`left_off`: the archive goes on after a restart; its tracks, since when they are away, and why,
+        if it was the recorder that was. `changed` is called when `ready` may have
         changed.
         """
+        self.relays: tuple[Sequence[IceServer], ssl.SSLContext | None] = ((), None)
+        """TURN servers for connections made from now on, and whom to trust about them."""
         self.infos: dict[str, TrackInfo] = {}
         """What the room says of its tracks, by id."""
         self._clock = clock
         self._epoch_us = epoch_us
-        self._resumed = resumed
+        self._resumed = left_off is not None
         self._say, self._deliver, self._changed = say, deliver, changed
         self._intake: Intake | None = None
         self._retiring: set[Intake] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._backoff = Backoff()
-        self._interrupted: dict[str, tuple[int, str]] = {}
+        self._interrupted: dict[str, tuple[int, str]] = {
+            track: (since_us, SOURCE_AWAY if reason is None else reason)
+            for track, (since_us, reason) in (left_off or {}).items()
+        }
         self._cutters: dict[str, TrackCutter] = {}
         """The latest of each name."""
 
@@ -94,6 +102,37 @@ class Subscriber:
         await self._say(Answer(revision=offer.revision, sdp=sdp))
         self._spawn(self._connect(intake))
 
+    def room_shows(self, tracks: Iterable[TrackInfo]) -> None:
+        """All the tracks there are: after joining, after coming back."""
+        known = {track.track_id: track for track in tracks}
+        for track in known.values():
+            self.track_shown(track)
+        self.infos = known
+
+    def track_shown(self, info: TrackInfo) -> None:
+        """A track is new, or is otherwise than it was: perhaps the site paused it, or goes on."""
+        before = self.infos.get(info.track_id)
+        self.infos[info.track_id] = info
+        received = None if self._intake is None else self._intake.received(info.track_id)
+        if received is None or info.paused == (before is not None and before.paused):
+            return
+        now_ns = self._clock.monotonic_ns()
+        if info.paused:
+            received.pause(self._now_us(), now_ns)
+        else:
+            self._deliver(received.go_on(now_ns))
+
+    def pause_ended(self) -> None:
+        """Tracks that were paused and are not there any more: their pause ends here."""
+        shown = set(self.infos)
+        self._settle(cutter for cutter in self._cutters.values() if cutter.source.track_id not in shown)
+
+    def _settle(self, cutters: Iterable[TrackCutter]) -> None:
+        for cutter in cutters:
+            if cutter.away is not None and cutter.away[1] == PRIVACY_PAUSE:
+                self._interrupted.pop(cutter.source.name, None)
+                self._deliver(cutter.settle(self._now_us()))
+
     def clock_told(self, message: CaptureClock) -> None:
         """The mapping of one m-line's RTP time to capture time."""
         if self._intake is not None:
@@ -105,7 +144,9 @@ class Subscriber:
         if intake is None:
             return
         for track in intake.finish():
-            if (end_us := track.cutter.end_us) is not None:
+            if track.cutter.away is not None:
+                self._interrupted.setdefault(track.cutter.source.name, track.cutter.away)
+            elif (end_us := track.cutter.end_us) is not None:
                 self._interrupted.setdefault(track.cutter.source.name, (end_us, reason))
         self._retiring.add(intake)
         self._spawn(self._hang_up(intake))
@@ -129,6 +170,7 @@ class Subscriber:
         for intake in [*self._retiring, *([self._intake] if self._intake else [])]:
             await intake.close()
         self._intake = None
+        self._settle(self._cutters.values())
 
     async def _new_intake(self) -> Intake:
         intake: Intake | None = None
@@ -138,7 +180,7 @@ class Subscriber:
             if intake is not None:
                 self._lost(intake)
 
-        intake = Intake(self._clock, self._make_track, self._deliver, lost)
+        intake = Intake(self._clock, self._make_track, self._deliver, lost, *self.relays)
         await intake.gather()
         return intake
 
@@ -168,8 +210,13 @@ class Subscriber:
         name = track_name(feed, source, media.kind)
         before = self._cutters.get(name)
         interrupted = self._interrupted.pop(name, None)
-        if interrupted is None and before is not None and before.end_us is not None:
-            interrupted = (before.end_us, SOURCE_AWAY)
+        if interrupted is None and before is not None:
+            # One that never had a frame still knows since when, and why, nothing has come.
+            interrupted = before.away
+            if interrupted is None and before.end_us is not None:
+                interrupted = before.end_us, SOURCE_AWAY
+        if info is not None and info.paused:
+            interrupted = self._paused_from_the_start(name, interrupted)
         cutter = self._cutters[name] = TrackCutter(
             TrackSource(name, feed, source, track_id, cast(Codec, media.codec), media.clock_rate),
             self._epoch_us,
@@ -177,6 +224,19 @@ class Subscriber:
             interrupted,
         )
         return ReceivedTrack(media, ssrc, cutter)
+
+    def _paused_from_the_start(self, name: str, away: tuple[int, str] | None) -> tuple[int, str]:
+        """A track that comes while the site pauses: nothing of it is to be expected."""
+        if away is not None and away[1] == PRIVACY_PAUSE:
+            return away
+        now_us = self._now_us()
+        if away is not None:
+            self._deliver([GapJob(name, Span(min(away[0], now_us), now_us), away[1])])
+        return now_us, PRIVACY_PAUSE
+
+    def _now_us(self) -> int:
+        """On the consultation's timeline."""
+        return max(0, self._clock.unix_ns() // NS_PER_US - self._epoch_us)
 
     def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(coroutine)

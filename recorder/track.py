@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from archive.entries import Codec
+from archive.samples import Sample, TrackFormat
 from archive.specs import Span
 from core.clock import NS_PER_MS, NS_PER_US
 from core.errors import ProtocolError
 from recorder.jobs import GapJob, Generation, PieceJob, TrackJob
-from recorder.samples import Sample, TrackFormat
 from recorder.timeline import US_PER_S, Position, Timeline
 from rtp.payload import AccessUnit
 from rtp.payload.opus import duration_samples
@@ -32,9 +32,15 @@ HOLD_NS: Final = 500 * NS_PER_MS
 """First frames wait so long for the mapping to capture time, then go by arrival."""
 MAX_HELD: Final = 600
 """Frames that wait at most; of more, the mapping is not waited for."""
+STILL_US: Final = US_PER_S
+"""A track whose last frame is older than this was still already when it was interrupted."""
 SETBACK_US: Final = 500_000
 """When a new mapping lies further back than this, times cannot be squeezed: a new generation begins."""
 DEFAULT_FRAME_RATE: Final = 30
+QUIET_US: Final = US_PER_S
+"""So long without a frame is said in the archive."""
+NOTHING_CAME: Final = "nothing_came"
+"""The publisher sent nothing: muted, a still screen, no signal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +83,9 @@ class TrackCutter:
         self._anchor: tuple[int, int, Position] | None = None
         """RTP timestamp, ticks and position of the first frame of the piece in progress."""
         self._first_came_ns = self._last_came_ns = 0
-        self._last_ticks = -1
+        self._last_ticks = self._before_ticks = -1
+        self._decodable_ticks = 0
+        """Where the last piece that begins with a keyframe begins."""
         self._last_rtp: int | None = None
         self._nominal_rtp = source.clock_rate // DEFAULT_FRAME_RATE
         self._previous_end_us = 0
@@ -108,6 +116,30 @@ class TrackCutter:
             shown_us = (now_ns - self._last_came_ns) // NS_PER_US - IDLE_US
             jobs += self._cut(self._ticks_us(self._last_ticks) + max(self._nominal_us, shown_us))
         return jobs
+
+    @property
+    def away(self) -> tuple[int, str] | None:
+        """Since when, and why, nothing comes: the gap that the next frame declares."""
+        return self._interrupted
+
+    def interrupt(self, reason: str, at_us: int) -> list[TrackJob]:
+        """Nothing will come from `at_us` on, and that is no loss: cut, and remember why."""
+        jobs = self.finish()
+        if self._interrupted is None:
+            end_us = self.end_us
+            recently = end_us is not None and at_us - end_us < STILL_US
+            self._interrupted = (end_us if recently and end_us is not None else at_us, reason)
+            if end_us is not None and not recently:
+                jobs.append(GapJob(self.source.name, Span(end_us, at_us), NOTHING_CAME))
+        return jobs
+
+    def settle(self, at_us: int) -> list[TrackJob]:
+        """Nothing came until `at_us`, and for now nothing will: declare the gap."""
+        if self._interrupted is None:
+            return []
+        begin_us, reason = self._interrupted
+        self._interrupted, self.end_us = None, max(begin_us, at_us)
+        return [GapJob(self.source.name, Span(begin_us, self.end_us), reason)]
 
     def finish(self) -> list[TrackJob]:
         """The stream has ended."""
@@ -206,25 +238,43 @@ class TrackCutter:
         ticks = max(self._to_ticks(position.us), self._last_ticks + 1)
         self._anchor = (frame.unit.timestamp, ticks, position)
         self._first_came_ns = frame.came_ns
+        if frame.unit.keyframe:
+            self._decodable_ticks = ticks
         self._append(frame, ticks)
+        if self._interrupted is None and not frame.unit.after_loss:
+            jobs += self._quiet(position)
         return jobs + self._take_interruption(position)
+
+    def _quiet(self, position: Position) -> list[TrackJob]:
+        """The stream goes on after a while without anything, and nothing was lost."""
+        end_us = self._previous_end_us
+        if not end_us or position.us - end_us <= QUIET_US:
+            return []
+        return [GapJob(self.source.name, Span(end_us, position.us), NOTHING_CAME)]
 
     def _append(self, frame: _Frame, ticks: int) -> None:
         self._samples.append(Sample(frame.unit.data, ticks, 0, frame.unit.keyframe))
-        self._last_ticks, self._last_came_ns = ticks, frame.came_ns
+        self._before_ticks, self._last_ticks, self._last_came_ns = self._last_ticks, ticks, frame.came_ns
         self.end_us = self._ticks_us(ticks) + self._nominal_us
 
     def _fits(self, unit: AccessUnit) -> bool:
         assert self._generation is not None
         ticks = self._follow(unit.timestamp)
+        longest = self._generation.format.timescale * PIECE_US // US_PER_S
+        if self._could_start(unit) and ticks - self._decodable_ticks >= longest:
+            return False
         end = ticks + self._nominal_ticks - self._samples[0].ticks
-        return ticks > self._last_ticks and end <= self._generation.format.timescale * PIECE_US // US_PER_S
+        return ticks > self._last_ticks and end <= longest
+
+    def _could_start(self, unit: AccessUnit) -> bool:
+        """A piece that begins with this frame can be decoded by itself: a replay looks for such pieces."""
+        return unit.keyframe and self.source.codec != "opus"
 
     def _note_loss(self) -> None:
         """Frames are missing just before the newest one."""
         until_us = self._ticks_us(self._samples[-1].ticks)
-        if len(self._samples) > 1:
-            begin_us = self._ticks_us(self._samples[-2].ticks) + self._nominal_us
+        if self._before_ticks >= 0:  # wherever its piece ended: one cut meanwhile held it as a still picture
+            begin_us = self._ticks_us(self._before_ticks) + self._nominal_us
         else:
             begin_us = self._previous_end_us or until_us
         self._lost = (self._lost[0] if self._lost else min(begin_us, until_us), until_us)

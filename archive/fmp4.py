@@ -18,8 +18,8 @@ from typing import Any, Final
 import av
 import av.error
 
+from archive.samples import AUDIO_TIMESCALE, Sample, TrackFormat
 from core.errors import ProtocolError
-from recorder.samples import AUDIO_TIMESCALE, Sample, TrackFormat
 
 _MOVFLAGS: Final = "empty_moov+default_base_moof+frag_discont"
 _ONE_FRAGMENT_US: Final = 60_000_000
