@@ -1,75 +1,120 @@
-"""The capture box's process: a seat in the room and every feed, none of which can stop another."""
+"""The capture box in a consultation: a seat in the room and every feed, none of which can stop another."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import aiohttp
 import structlog
-import uvloop
 
-from core.clock import Clock, SystemClock
+from annotation.tissue import Transform
+from core.annotations import Mark, MarkMotion
+from core.clock import Clock
+from core.device_health import DeviceHealth, LogLevel
+from core.errors import NotFound
+from core.messages import ArchiveHead, FeedSignal, MoveMarks, ReportHealth, SetSignal, TakeStill
+from edge_agents.backfill_pace import Uplink
 from edge_agents.config import EdgeConfig, FeedConfig
 from edge_agents.feed import Feed
+from edge_agents.freezing import StillSender
+from edge_agents.heads import KeptHeads
+from edge_agents.own_tracks import WantedLayers
 from edge_agents.publication import Publication
+from edge_agents.ring import Ring
 from edge_agents.room import RoomPresence
+from edge_agents.tissue import tissue_marks
 
 log = structlog.get_logger()
 
 FEED_RESTART_S: Final = 2.0
+MAX_KEEPING: Final = 4
 
 
-def main(config: EdgeConfig) -> None:
-    """Run the box on uvloop until SIGTERM or SIGINT."""
-    uvloop.run(run(config))
+@dataclass(frozen=True)
+class Wishes:
+    """What the room says that concerns more than the pictures. Nobody may be listening."""
 
-
-async def run(config: EdgeConfig) -> None:
-    """Run the box until SIGTERM or SIGINT, then delete its WHIP resources and return."""
-    stop = asyncio.Event()
-    with _stopped_by_signals(stop):
-        await run_until(config, stop, SystemClock())
-
-
-async def run_until(config: EdgeConfig, stop: asyncio.Event, clock: Clock) -> None:
-    """As `run`, ended by `stop`."""
-    log.info("edge_starting", server=config.base_url, room=config.room, feeds=[f.name for f in config.feeds])
-    async with aiohttp.ClientSession() as session:
-        work = asyncio.create_task(Agent(config, session, clock).run())
-        stopped = asyncio.create_task(stop.wait())
-        try:
-            await asyncio.wait({work, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            if work.done():
-                work.result()
-        finally:
-            stopped.cancel()
-            work.cancel()
-            await asyncio.gather(work, stopped, return_exceptions=True)
-    log.info("edge_stopped")
+    log_level: Callable[[LogLevel, int], None] = lambda level, for_s: None
+    over: Callable[[], None] = lambda: None
+    server_time: Callable[[int, int, int], None] = lambda sent_us, server_us, received_us: None
 
 
 class Agent:
-    """Everything that runs while the box runs."""
+    """Everything that runs while the box is in one consultation."""
 
-    def __init__(self, config: EdgeConfig, session: aiohttp.ClientSession, clock: Clock) -> None:
+    def __init__(
+        self,
+        config: EdgeConfig,
+        session: aiohttp.ClientSession,
+        clock: Clock,
+        wishes: Wishes | None = None,
+        ring: Ring | None = None,
+    ) -> None:
         self._config, self._session, self._clock = config, session, clock
+        self._wishes, self._ring = wishes or Wishes(), ring
         self._feeds: dict[str, Feed] = {}
+        self._presence: RoomPresence | None = None
+        self._marks: dict[str, list[Mark]] = {}
+        self._wanted: dict[str, frozenset[str] | None] = {}
+        self._heads = KeptHeads(config.heads_file)
+        self._keeping: set[asyncio.Task[None]] = set()
+        self._paused = False
+        self._stills: StillSender | None = None
         self._published: dict[str, Publication] = {}
         """By feed: what the next welcome must know of."""
 
     async def run(self) -> None:
         config = self._config
-        presence = RoomPresence(self._session, config.base_url, config.room, config.read_token, self)
+        presence = self._presence = RoomPresence(
+            self._session, config.base_url, config.room, config.read_token, self
+        )
+        stills = self._stills = StillSender(
+            self._session, config.base_url, config.room, config.read_token, self._take_still, presence.say
+        )
         async with asyncio.TaskGroup() as group:
             group.create_task(presence.run())
+            group.create_task(stills.run())
             for feed in config.feeds:
                 group.create_task(self._keep_feeding(feed))
 
+    @property
+    def feeds(self) -> Mapping[str, Feed]:
+        """By name, as they are now: one that failed is made anew."""
+        return self._feeds
+
+    @property
+    def is_in_room(self) -> bool:
+        return self._presence is not None and self._presence.joined.is_set()
+
+    def uplinks(self) -> list[Uplink]:
+        """What the connections know of the path."""
+        publications = [feed.publisher.publication for feed in self._feeds.values()]
+        found = [None if one is None else one.uplink for one in publications]
+        return [one for one in found if one is not None]
+
+    def keyframe_needed(self, feed: str) -> None:
+        """In any thread: what is kept of it cannot go on without one."""
+        if feed in self._feeds:
+            self._feeds[feed].pipeline.request_keyframe(at_once=True)
+
+    def report(self, health: DeviceHealth) -> None:
+        """Tell the room's server how the box is."""
+        if self._presence is not None:
+            self._presence.say(ReportHealth(health=health))
+
     # FeedsOwner
+
+    def log_wanted(self, level: LogLevel, for_s: int) -> None:
+        self._wishes.log_level(level, for_s)
+
+    def over(self) -> None:
+        self._wishes.over()
+
+    def server_time(self, sent_us: int, server_us: int, received_us: int) -> None:
+        self._wishes.server_time(sent_us, server_us, received_us)
 
     def media_reset(self) -> None:
         for feed in self._feeds.values():
@@ -88,24 +133,76 @@ class Agent:
                 publisher.republish()
         self._published = {}
 
+    def layers_wanted(self, wanted: WantedLayers) -> None:
+        """Kept for when the feed is started anew, too."""
+        self._wanted[wanted.feed] = wanted.rids
+        feed = self._feeds.get(wanted.feed)
+        if feed is not None:
+            feed.publisher.set_wanted(wanted.rids)
+            if feed.pipeline.signal.signal is not None:  # a track that is new knows nothing of it
+                self._signalled(wanted.feed, feed.pipeline.signal.signal)
+
+    def _signalled(self, feed: str, signal: FeedSignal) -> None:
+        """What the feed's device delivers, for whoever sees it."""
+        if self._presence is not None:
+            self._presence.say(SetSignal(feed=feed, signal=signal))
+
+    def drawn(self, feed: str, marks: Sequence[Mark]) -> None:
+        """Kept for when the feed is started anew, too."""
+        self._marks[feed] = tissue_marks(marks)
+        if feed in self._feeds:
+            self._feeds[feed].tissue.set_marks(self._marks[feed])
+
+    def _moved(self, feed: str, transforms: Sequence[Transform]) -> None:
+        """From the feed's thread, by way of the loop: where marks are in one frame."""
+        marks = [
+            MarkMotion(
+                mark_id=one.mark_id,
+                motion=[round(value, 6) for value in one.motion],
+                confidence=one.confidence,
+                state=one.state,
+            )
+            for one in transforms
+        ]
+        if self._presence is not None and marks:
+            self._presence.say(MoveMarks(feed=feed, captured_us=transforms[0].capture_time_us, marks=marks))
+
+    def paused(self, paused: bool) -> None:
+        """What was captured before is forgotten each time: who was away may have missed a whole pause."""
+        self._paused = paused
+        if self._ring is not None:
+            self._ring.set_paused(paused)
+        for feed in self._feeds.values():
+            feed.set_paused(paused)
+
+    def still_wanted(self, wanted: TakeStill) -> None:
+        if self._stills is not None:
+            self._stills.ask(wanted)
+
+    async def _take_still(self, feed: str, captured_us: int) -> bytes:
+        """Raises `NotFound` for a feed or a frame we have not got."""
+        if feed not in self._feeds:
+            raise NotFound("this box has no such feed", code="feed_not_found")
+        return await self._feeds[feed].still(captured_us)
+
+    def head_told(self, told: ArchiveHead) -> None:
+        """One comes every 10 s; while the disk is slower than that, they are passed over."""
+        if len(self._keeping) < MAX_KEEPING:
+            task = asyncio.get_running_loop().create_task(self._heads.keep(told))
+            self._keeping.add(task)
+            task.add_done_callback(self._keeping.discard)
+
     async def _keep_feeding(self, config: FeedConfig) -> None:
         """A feed that fails in a way it cannot handle itself is started anew; the others do not notice."""
         while True:
-            feed = self._feeds[config.name] = Feed(self._config, config, self._session, self._clock)
+            feed = self._feeds[config.name] = Feed(
+                self._config, config, self._session, self._clock, self._moved, self._signalled, self._ring
+            )
+            feed.set_paused(self._paused)
+            feed.tissue.set_marks(self._marks.get(config.name, []))
+            feed.publisher.set_wanted(self._wanted.get(config.name))
             try:
                 await feed.run()
             except Exception:
                 log.exception("feed_failed", feed=config.name, retry_s=FEED_RESTART_S)
             await asyncio.sleep(FEED_RESTART_S)
-
-
-@contextlib.contextmanager
-def _stopped_by_signals(stop: asyncio.Event) -> Iterator[None]:
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    try:
-        yield
-    finally:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(number)

@@ -1,20 +1,25 @@
-"""`teleconsult edge …`: run a capture box, see what it can capture."""
+"""`teleconsult edge …`: enrol a capture box, run it, see what it can capture and how it is."""
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
+from edge_agents.box_cli import enroll, kiosk, status
 from edge_agents.config import load_config
-from edge_agents.sources.devices import list_sources
+from edge_agents.mask_cli import mask
+from edge_agents.sources_cli import encoders, sources
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_show_locals=False)
+
+
+app.command()(mask)
+app.command()(sources)
+app.command()(encoders)
+for command in (enroll, status, kiosk):
+    app.command()(command)
 
 
 @app.callback()
@@ -26,27 +31,21 @@ def _root() -> None:
 def run(
     config: Annotated[Path, typer.Option(help="The box's TOML file.")] = Path("edge.toml"),
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
+    with_spare: Annotated[
+        bool,
+        typer.Option("--with-spare", help="A second process waits to take over at once if this one dies."),
+    ] = False,
 ) -> None:
     """Capture, encode and publish every feed of the file until SIGTERM or Ctrl-C."""
     from core.logging import configure_logging
-    from edge_agents.agent import main
 
     settings = load_config(config)
-    configure_logging(log_level, "edge")
-    main(settings)
+    configure_logging(log_level, "edge", changeable=True)
+    if with_spare:
+        from edge_agents.guard import guard
 
-
-@app.command()
-def sources(
-    as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
-) -> None:
-    """List what can be captured on this machine."""
-    found = list_sources()
-    if as_json:
-        json.dump([source.model_dump() for source in found], sys.stdout, indent=2)
-        sys.stdout.write("\n")
+        guard(settings, config, log_level)
         return
-    table = Table("kind", "source (for edge.toml)", "note")
-    for source in found:
-        table.add_row(source.kind, source.source, source.note)
-    Console().print(table)
+    from edge_agents.box import main
+
+    main(settings, log_level)

@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from core.errors import ConfigError
 from core.ids import NAME_PATTERN
+from edge_agents.masks import load_profile
 
 DEFAULT_BITRATE_BPS: Final = 4_500_000
+DEFAULT_STATUS_PORT: Final = 8790
 Profile = Literal["ultrasound", "endoscopy", "microscope", "theatre", "testcard"]
 EncoderChoice = Literal["auto", "h264_nvenc", "h264_qsv", "h264_v4l2m2m", "libx264"]
 
@@ -47,6 +49,9 @@ class ClipSource(_Model):
 
     kind: Literal["clip"]
     path: Path | None = Field(default=None, description="a multi-frame DICOM file; none: the built-in clip")
+    screen: bool = Field(
+        default=True, description="true: on a scanner's screen marked DEMO; false: only the file's pictures"
+    )
 
 
 class TestcardSource(_Model):
@@ -74,6 +79,20 @@ class V4l2Source(_Model):
     input_format: str | None = Field(
         default=None, pattern=r"^[a-z0-9_]{1,20}$", description="mjpeg, yuyv422, nv12, …"
     )
+    mode: str | None = Field(
+        default=None,
+        pattern=r"^[1-9]\d{1,3}x[1-9]\d{1,3}@[1-9]\d{0,2}$",
+        description="'1920x1080@60', one that `edge sources` lists; none: the one nearest to the feed's",
+    )
+
+    @property
+    def wanted(self) -> tuple[int, int, int] | None:
+        """`mode` as (width, height, pictures a second)."""
+        if self.mode is None:
+            return None
+        size, rate = self.mode.split("@")
+        width, height = size.split("x")
+        return int(width), int(height), int(rate)
 
 
 class RtspSource(_Model):
@@ -82,6 +101,13 @@ class RtspSource(_Model):
     kind: Literal["rtsp"]
     url: str = Field(pattern=r"^rtsps?://", repr=False, description="rtsp://… or rtsps://…")
     transport: Literal["tcp", "udp"] = Field(default="tcp", description="'tcp' or 'udp'")
+
+
+class SdiSource(_Model):
+    """An SDI or HDMI card that FFmpeg knows as DeckLink, where FFmpeg was built with it."""
+
+    kind: Literal["sdi"]
+    device: str = Field(min_length=1, max_length=100, description="a card's name, 'DeckLink Mini Recorder'")
 
 
 class ScreenSource(_Model):
@@ -94,7 +120,7 @@ class ScreenSource(_Model):
 
 
 SourceConfig = Annotated[
-    ClipSource | TestcardSource | FileSource | V4l2Source | RtspSource | ScreenSource,
+    ClipSource | TestcardSource | FileSource | V4l2Source | RtspSource | SdiSource | ScreenSource,
     Field(discriminator="kind"),
 ]
 
@@ -104,7 +130,7 @@ class FeedConfig(_Model):
 
     name: str = Field(pattern=NAME_PATTERN, description="lower-case letters, digits and '-', at most 64")
     source: SourceConfig = Field(
-        description="a table with kind = 'clip', 'testcard', 'file', 'v4l2', 'rtsp' or 'screen'"
+        description="a table with kind = 'clip', 'testcard', 'file', 'v4l2', 'rtsp', 'sdi' or 'screen'"
     )
     width: int = Field(
         default=1920, ge=64, le=3840, multiple_of=2, description="an even number of pixels, 64–3840"
@@ -120,6 +146,15 @@ class FeedConfig(_Model):
     encoder: EncoderChoice = Field(
         default="auto", description="'auto', 'h264_nvenc', 'h264_qsv', 'h264_v4l2m2m' or 'libx264'"
     )
+    still_mb: int = Field(
+        default=192,
+        ge=8,
+        le=4096,
+        description="MiB of uncompressed pictures that are held for freezing, 8–4096; 3 a picture at 1080p",
+    )
+    masks: Path | None = Field(
+        default=None, description="a mask profile (see `edge mask`); none: nothing is masked"
+    )
     audio: Literal["none", "tone"] = Field(default="none", description="'none' or 'tone'")
 
     @property
@@ -132,16 +167,77 @@ class EdgeConfig(_Model):
     """The whole file. Relative paths are relative to the file's directory after `load_config`."""
 
     server: str = Field(pattern=r"^https?://[^/?#@]+/?$", description="http://HOST:PORT or https://HOST")
-    room: str = Field(pattern=NAME_PATTERN, description="lower-case letters, digits and '-', at most 64")
-    token_file: Path = Field(description="a file that holds the device's token and nothing else")
+    identity_file: Path = Field(
+        default=Path("box.json"), description="a file: the box's own key, made by `edge enroll`"
+    )
+    room: str = Field(
+        default="",
+        pattern=NAME_PATTERN,
+        description="lower-case letters, digits and '-', at most 64; only with token_file",
+    )
+    token_file: Path | None = Field(
+        default=None,
+        description="a file that holds a token for that room and nothing else, for a box without a key",
+    )
+    tls_ca: Path | None = Field(
+        default=None, description="a PEM file: the hospital's certificate authority; none: public ones"
+    )
+    heads_file: Path = Field(
+        default=Path("heads.jsonl"), description="a file: what the server says of the archive is kept there"
+    )
+    ring_dir: Path = Field(
+        default=Path("ring"),
+        description="a folder: what an outage keeps from the archive is kept there, sealed",
+    )
+    ring_mb: int = Field(
+        default=4096,
+        ge=0,
+        le=1_048_576,
+        description="MiB, 0–1048576, that are kept at most, the newest; 0: nothing is",
+    )
+    ring_hours: int = Field(
+        default=24, ge=1, le=720, description="hours, 1–720, after which what is kept is removed"
+    )
+    status_port: int = Field(
+        default=DEFAULT_STATUS_PORT,
+        ge=0,
+        le=65535,
+        description="a port of 127.0.0.1, 0–65535, for the status page; 0: there is none",
+    )
+    memory_mb: int = Field(
+        default=4096,
+        ge=256,
+        le=65_536,
+        description="MiB, 256–65536: a box that needs more starts anew, before the machine stands still",
+    )
     feeds: list[FeedConfig] = Field(min_length=1, max_length=16, description="1–16 [[feeds]] tables")
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:
         names = [feed.name for feed in self.feeds]
         if len(set(names)) != len(names):
-            raise ValueError("every feed needs its own name")
+            raise ValueError("feeds: every feed needs its own name")
         return self
+
+    @model_validator(mode="after")
+    def _one_way_in(self) -> Self:
+        if (self.token_file is None) != (self.room == ""):
+            raise ValueError("room, token_file: belong together; an enrolled box has neither")
+        return self
+
+    @model_validator(mode="after")
+    def _stills_fit(self) -> Self:
+        if sum(feed.still_mb for feed in self.feeds) * 2 > self.memory_mb:
+            raise ValueError("memory_mb: must be twice the feeds' still_mb together, or more")
+        return self
+
+    _fetched: Callable[[], str] | None = PrivateAttr(default=None)
+
+    def assigned(self, room: str, token: Callable[[], str]) -> Self:
+        """This configuration for one consultation of an enrolled box; `token` gives the newest one."""
+        made = self.model_copy(update={"room": room})
+        made._fetched = token
+        return made
 
     @property
     def base_url(self) -> str:
@@ -153,6 +249,10 @@ class EdgeConfig(_Model):
 
         Raises `ConfigError` when the file cannot be read or is empty.
         """
+        if self._fetched is not None:
+            return self._fetched()
+        if self.token_file is None:
+            raise ConfigError("token_file: missing; enrolled boxes fetch their tokens")
         try:
             token = self.token_file.read_text(encoding="ascii").strip()
         except (OSError, UnicodeDecodeError):
@@ -183,10 +283,22 @@ def parse_config(values: dict[str, Any], place: Path) -> EdgeConfig:
 
 
 def _with_absolute_paths(config: EdgeConfig, base: Path) -> EdgeConfig:
-    feeds = [feed.model_copy(update={"source": _absolute_source(feed.source, base)}) for feed in config.feeds]
-    return config.model_copy(
-        update={"token_file": base / config.token_file.expanduser(), "feeds": feeds},
-    )
+    feeds = [_absolute_feed(feed, base) for feed in config.feeds]
+    paths: dict[str, Any] = {"feeds": feeds}
+    for name in ("identity_file", "token_file", "heads_file", "ring_dir", "tls_ca"):
+        path: Path | None = getattr(config, name)
+        if path is not None:
+            paths[name] = base / path.expanduser()
+    return config.model_copy(update=paths)
+
+
+def _absolute_feed(feed: FeedConfig, base: Path) -> FeedConfig:
+    """Raises `ConfigError` for a mask profile that cannot be used: without it no picture may be taken."""
+    paths: dict[str, Any] = {"source": _absolute_source(feed.source, base)}
+    if feed.masks is not None:
+        paths["masks"] = base / feed.masks.expanduser()
+        load_profile(paths["masks"])
+    return feed.model_copy(update=paths)
 
 
 def _absolute_source(source: SourceConfig, base: Path) -> SourceConfig:
@@ -204,6 +316,8 @@ def _explain(detail: ErrorDetails) -> str:
         near = difflib.get_close_matches(name, fields, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
         return f"{key}: unknown key; {hint}allowed: {', '.join(fields)}"
+    if not loc:
+        return detail["msg"].removeprefix("Value error, ")
     message = "missing" if detail["type"] == "missing" else detail["msg"].removeprefix("Value error, ")
     allowed = _allowed(loc, models)
     return f"{key}: {message}; allowed: {allowed}" if allowed else f"{key}: {message}"
@@ -239,5 +353,6 @@ _SOURCES: Final[dict[int | str, type[_Model]]] = {
     "file": FileSource,
     "v4l2": V4l2Source,
     "rtsp": RtspSource,
+    "sdi": SdiSource,
     "screen": ScreenSource,
 }

@@ -9,12 +9,22 @@ from typing import Any, Final
 
 import av
 import structlog
+from av.bitstream import BitStreamFilterContext
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
+from av.video.reformatter import (
+    ColorPrimaries,
+    ColorRange,
+    Colorspace,
+    ColorTrc,
+    Interpolation,
+    VideoReformatter,
+)
 
 from core.clock import NS_PER_S
 from core.errors import Unavailable
 from edge_agents import h264
+from edge_agents.layers import FULL, Encoding
 from edge_agents.sources.base import CapturedFrame, Instant
 from edge_agents.sources.picture import new_picture, planes_of
 
@@ -24,8 +34,10 @@ CANDIDATES: Final = ("h264_nvenc", "h264_qsv", "h264_v4l2m2m", "libx264")
 """In order of preference; only what encodes a picture when tried is used."""
 KEYFRAME_INTERVAL_S: Final = 10
 CLOCK_RATE: Final = 90_000
-BUFFER_S: Final = 0.25
-"""Rate buffer at the ceiling: bounds a keyframe to what the link carries in this time."""
+BUFFER_S: Final = 0.1
+"""Rate buffer at the ceiling. It keeps its size in bits when the rate falls: at 0.25 the output needed a
+second to follow from 4.5 to 1.2 Mbit/s, and a keyframe took 200 ms of the lowered rate.
+"""
 MAX_PENDING: Final = 64
 """Pictures an encoder may hold back before the oldest's capture time is forgotten."""
 
@@ -57,6 +69,13 @@ _OPTIONS: Final[dict[str, dict[str, str]]] = {
     "h264_v4l2m2m": {"num_capture_buffers": "4"},
 }
 _PIXELS: Final = {"h264_qsv": "nv12"}
+_FIXED_RATE: Final = frozenset({"h264_v4l2m2m"})
+"""FFmpeg tells these their bit rate only when they are opened."""
+_SAY_COLOURS: Final = (
+    "h264_metadata=video_full_range_flag=0:colour_primaries=1"
+    ":transfer_characteristics=1:matrix_coefficients=1"
+)
+"""For encoders that write no colours into their parameter sets: viewers would guess, and by the size."""
 
 
 class EncoderError(Unavailable):
@@ -72,28 +91,24 @@ class EncodedFrame:
     data: bytes
     captured: Instant
     keyframe: bool
-
-
-@dataclass(frozen=True, slots=True)
-class EncoderSettings:
-    """`ceiling_bps` bounds every later `set_bitrate`: the rate buffer is fixed when the encoder is opened."""
-
-    width: int
-    height: int
-    fps: int
-    bitrate_bps: int
-    ceiling_bps: int
+    rid: str = FULL
+    """Which of the feed's encodings it belongs to."""
 
 
 class VideoEncoder:
-    """One H.264 encoder. Not thread-safe: it belongs to the encoder thread.
+    """One H.264 encoder of one picture size. Not thread-safe: it belongs to the encoder thread.
+
+    `settings.ceiling_bps` bounds every later `set_rate`: the rate buffer is fixed when it is opened.
 
     Raises `EncoderError` when `name` cannot be opened or fails.
     """
 
-    def __init__(self, name: str, settings: EncoderSettings) -> None:
+    def __init__(self, name: str, settings: Encoding) -> None:
         self.name, self.settings = name, settings
         self._pixels = _PIXELS.get(name, "yuv420p")
+        self._scaler = VideoReformatter()
+        self.follows_rate = name not in _FIXED_RATE
+        """False: another bit rate needs another encoder."""
         self._pending: dict[int, Instant] = {}
         self._start_ns: int | None = None
         self._last_pts = -1
@@ -103,10 +118,11 @@ class VideoEncoder:
             raise EncoderError(f"{name}: {type(error).__name__}") from None
 
     def encode(self, frame: CapturedFrame, *, keyframe: bool) -> list[EncodedFrame]:
-        """Encode one picture; `keyframe` forces an IDR. Usually returns exactly one access unit."""
-        picture = frame.picture
-        if picture.format.name != self._pixels:
-            picture = picture.reformat(format=self._pixels)
+        """Encode one picture, scaled when it has another size; `keyframe` forces an IDR.
+
+        Usually returns exactly one access unit.
+        """
+        picture = self._fit(frame.picture)
         picture.pts = self._next_pts(frame.captured)
         picture.time_base = Fraction(1, CLOCK_RATE)
         picture.pict_type = PictureType.I if keyframe else PictureType.NONE
@@ -115,9 +131,23 @@ class VideoEncoder:
         except av.FFmpegError as error:
             raise EncoderError(f"{self.name}: {type(error).__name__}") from None
 
-    def set_bitrate(self, bitrate_bps: int) -> None:
-        """Aim at this many bits per second from now on, at most the ceiling."""
-        self._context.bit_rate = min(bitrate_bps, self.settings.ceiling_bps)
+    def set_rate(self, bitrate_bps: int, fps: int) -> None:
+        """Aim at this many bits per second from now on, at most the ceiling, with `fps` pictures put in.
+
+        Rate control counts on the frame rate it was opened for, so that fewer pictures get more bits each.
+        """
+        wanted_bps = bitrate_bps * self.settings.fps // fps
+        self._context.bit_rate = min(wanted_bps, self.settings.ceiling_bps)
+
+    def _fit(self, picture: av.VideoFrame) -> av.VideoFrame:
+        """The picture in our size and format."""
+        return self._scaler.reformat(
+            picture,
+            width=self.settings.width,
+            height=self.settings.height,
+            format=self._pixels,
+            interpolation=Interpolation.AREA,
+        )
 
     def _next_pts(self, captured: Instant) -> int:
         if self._start_ns is None:
@@ -136,10 +166,18 @@ class VideoEncoder:
         data = bytes(packet)
         if packet.is_keyframe and not h264.has_parameter_sets(data):
             data = bytes(self._context.extradata or b"") + data
+        if packet.is_keyframe and h264.colours(data) != h264.BT709:
+            data = say_colours(data)
         return EncodedFrame(data, captured, packet.is_keyframe)
 
 
-def _open(name: str, settings: EncoderSettings, pixels: str) -> VideoCodecContext:
+def say_colours(keyframe: bytes) -> bytes:
+    """A keyframe's access unit whose parameter sets say BT.709, limited range."""
+    packets = BitStreamFilterContext(_SAY_COLOURS, "h264").filter(av.Packet(keyframe))
+    return b"".join(bytes(packet) for packet in packets)
+
+
+def _open(name: str, settings: Encoding, pixels: str) -> VideoCodecContext:
     """Open at constant bit rate for the ceiling, then ask for less.
 
     x264 follows a changed rate only when opened so; with maximum and average apart it keeps the first one.
@@ -149,10 +187,12 @@ def _open(name: str, settings: EncoderSettings, pixels: str) -> VideoCodecContex
     context.width, context.height, context.pix_fmt = settings.width, settings.height, pixels
     context.time_base = Fraction(1, CLOCK_RATE)
     context.framerate = Fraction(settings.fps)
-    context.bit_rate = settings.ceiling_bps
+    context.bit_rate = settings.bitrate_bps if name in _FIXED_RATE else settings.ceiling_bps
     context.gop_size = settings.fps * KEYFRAME_INTERVAL_S
     context.max_b_frames = 0
     context.thread_count = 1
+    context.colorspace, context.color_range = Colorspace.ITU709, ColorRange.MPEG
+    context.color_primaries, context.color_trc = ColorPrimaries.BT709, ColorTrc.BT709
     level = h264.level_idc(settings.width, settings.height, settings.fps)
     context.options = {
         **_OPTIONS[name],
@@ -165,7 +205,7 @@ def _open(name: str, settings: EncoderSettings, pixels: str) -> VideoCodecContex
     return context
 
 
-def open_encoder(choice: str, settings: EncoderSettings) -> VideoEncoder:
+def open_encoder(choice: str, settings: Encoding) -> VideoEncoder:
     """Open `choice`, or for 'auto' the first candidate that encodes a picture. Raises `EncoderError`."""
     names = CANDIDATES if choice == "auto" else (choice,)
     for name in names:
@@ -175,7 +215,31 @@ def open_encoder(choice: str, settings: EncoderSettings) -> VideoEncoder:
     raise EncoderError(f"no H.264 encoder works here; tried {', '.join(names)}")
 
 
-def works(name: str, settings: EncoderSettings) -> bool:
+class EncoderShelf:
+    """Opens encoders of one feed, and remembers which kind works here, so that it is found out only once."""
+
+    def __init__(self, choice: str) -> None:
+        self._choice = choice
+        self._name: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What works here; empty before it was found out."""
+        return self._name or ""
+
+    def open(self, settings: Encoding) -> VideoEncoder:
+        """As `open_encoder`."""
+        if self._name is not None:
+            try:
+                return VideoEncoder(self._name, settings)
+            except EncoderError:
+                self._name = None
+        encoder = open_encoder(self._choice, settings)
+        self._name = encoder.name
+        return encoder
+
+
+def works(name: str, settings: Encoding) -> bool:
     """Try it: listed is not the same as usable. One grey picture must come out at once, as a keyframe."""
     picture = new_picture(settings.width, settings.height)
     for plane in planes_of(picture):
@@ -188,6 +252,6 @@ def works(name: str, settings: EncoderSettings) -> bool:
     return any(frame.keyframe for frame in frames)
 
 
-def available_encoders(settings: EncoderSettings) -> Iterator[str]:
+def available_encoders(settings: Encoding) -> Iterator[str]:
     """The candidates that work here, best first."""
     return (name for name in CANDIDATES if works(name, settings))

@@ -14,8 +14,9 @@ from core.errors import TeleconsultError
 from edge_agents.audio import EncodedAudio
 from edge_agents.backoff import Backoff
 from edge_agents.config import FeedConfig
+from edge_agents.egress import START_BPS
 from edge_agents.encoder import EncodedFrame
-from edge_agents.publication import Publication
+from edge_agents.publication import EncoderControl, Publication
 from edge_agents.whip import WhipClient, WhipRefused
 
 log = structlog.get_logger()
@@ -26,18 +27,18 @@ HTTP_CONFLICT = 409
 class FeedPublisher:
     """Give it access units with `send_video` and `send_audio`, run `run`; all on one event loop.
 
-    `request_keyframe(at_once)` must make the encoder's next picture a keyframe; not `at_once` it may wait a
-    moment, so that many requests cost one.
+    It tells `encoders` what the present connection carries, and when a keyframe is needed.
     """
 
-    def __init__(
-        self, feed: FeedConfig, whip: WhipClient, clock: Clock, request_keyframe: Callable[[bool], None]
-    ) -> None:
+    def __init__(self, feed: FeedConfig, whip: WhipClient, clock: Clock, encoders: EncoderControl) -> None:
         self.publication: Publication | None = None
         self.published = 0
         """How many times this feed has been set up."""
         self._feed, self._whip, self._clock = feed, whip, clock
-        self._request_keyframe = request_keyframe
+        self._encoders = encoders
+        self._wanted: frozenset[str] | None = None
+        self.keeping: Callable[[], bool] = lambda: False
+        """Whether what is encoded is kept on the box, too."""
         self._fresh: Publication | None = None
         """Connected, but not adopted yet: must not be forgotten when we are cancelled just then."""
         self._reset = asyncio.Event()
@@ -52,6 +53,12 @@ class FeedPublisher:
         """As `send_video`."""
         if self.publication is not None:
             self.publication.send_audio(unit)
+
+    def set_wanted(self, rids: frozenset[str] | None) -> None:
+        """The encodings that are watched; None: all. The others rest."""
+        self._wanted = rids
+        if self.publication is not None:
+            self.publication.set_wanted(rids)
 
     def republish(self) -> None:
         """The server says that our media connection is gone: offer again, now."""
@@ -74,7 +81,9 @@ class FeedPublisher:
         if old is publication:
             return
         self.published += 1
-        self._request_keyframe(True)
+        publication.set_keeping(self.keeping)
+        publication.set_wanted(self._wanted)
+        publication.drive(self._encoders)
         self._log.info("published", srtp=publication.srtp_profile, times=self.published)
         if old is not None:
             await old.close(self._whip)
@@ -110,11 +119,10 @@ class FeedPublisher:
 
     async def _open_repeatedly(self, old: Publication | None) -> None:
         backoff = Backoff()
+        start_bps = START_BPS if old is None else min(START_BPS, old.estimate_bps)
         while True:
             try:
-                self._fresh = await Publication.open(
-                    self._whip, self._feed, self._clock, lambda: self._request_keyframe(False)
-                )
+                self._fresh = await Publication.open(self._whip, self._feed, self._clock, start_bps)
                 return
             except (TeleconsultError, OSError) as error:
                 reason = str(error) if isinstance(error, TeleconsultError) else type(error).__name__

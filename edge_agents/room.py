@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 import aiohttp
@@ -12,18 +13,34 @@ import structlog
 from pydantic import ValidationError
 from yarl import URL
 
+from core.annotations import Mark
+from core.clock import NS_PER_US
+from core.device_health import LogLevel
 from core.errors import TeleconsultError, Unavailable
 from core.messages import (
+    AnnotationDocument,
+    AnnotationsChanged,
+    AnnotationsSynced,
+    ArchiveHead,
     ConsultationEnded,
     Error,
     Hello,
+    LayersWanted,
     MediaReset,
     Model,
+    PausedChanged,
     Ping,
+    Pong,
+    SetLogLevel,
+    TakeStill,
+    TrackAdded,
+    TrackRemoved,
     Welcome,
     parse_server_message,
 )
 from edge_agents.backoff import Backoff
+from edge_agents.drawings import Drawings
+from edge_agents.own_tracks import OwnTracks, WantedLayers
 
 log = structlog.get_logger()
 
@@ -31,6 +48,8 @@ PING_INTERVAL_S: Final = 5.0
 SILENCE_LIMIT_S: Final = 12.0
 """Two pings unanswered: the connection is dead, whatever TCP believes."""
 CONNECT_TIMEOUT_S: Final = 5.0
+MAX_WAITING: Final = 32
+"""Messages of ours that wait for the socket; where marks have moved is stale soon, so more are dropped."""
 MAX_MESSAGE_BYTES: Final = 1 << 20
 
 
@@ -45,6 +64,30 @@ class FeedsOwner(Protocol):
 
     def welcomed(self, feeds: frozenset[str]) -> None:
         """The feeds of ours that the room shows."""
+
+    def layers_wanted(self, wanted: WantedLayers) -> None:
+        """Which encodings of a feed are watched from now on."""
+
+    def head_told(self, told: ArchiveHead) -> None:
+        """Where the archive stands, to keep."""
+
+    def paused(self, paused: bool) -> None:
+        """The site paused picture and sound, or goes on; again at every welcome."""
+
+    def still_wanted(self, wanted: TakeStill) -> None:
+        """Send that frame."""
+
+    def log_wanted(self, level: LogLevel, for_s: int) -> None:
+        """An administrator wants to see that in the log for so long."""
+
+    def over(self) -> None:
+        """The consultation ended, or the room does not want us any more."""
+
+    def server_time(self, sent_us: int, server_us: int, received_us: int) -> None:
+        """What the server's clock said between those moments of ours; Unix microseconds."""
+
+    def drawn(self, feed: str, marks: Sequence[Mark]) -> None:
+        """All that is drawn on that feed now."""
 
 
 class RoomPresence:
@@ -61,7 +104,12 @@ class RoomPresence:
         self._session, self._token, self._owner = session, token, owner
         self._url = (URL(base_url) / "ws").with_query(room=room)
         self._resume_token: str | None = None
+        self._tracks = OwnTracks()
+        self._drawings = Drawings(owner.drawn)
+        self._outgoing: asyncio.Queue[Model] = asyncio.Queue(MAX_WAITING)
         self._log = log.bind(room=room)
+        self._pings: dict[int, int] = {}
+        """Unix microseconds at which those that are under way were sent."""
         self.joined = asyncio.Event()
 
     async def run(self) -> None:
@@ -85,12 +133,27 @@ class RoomPresence:
         async with socket:
             self._owner.greeting()
             await _say(socket, Hello(token=self._token(), resume_token=self._resume_token))
-            pings = asyncio.create_task(_keep_pinging(socket))
+            helpers = [
+                asyncio.create_task(self._keep_pinging(socket)),
+                asyncio.create_task(self._keep_saying(socket)),
+            ]
             try:
                 await self._listen(socket, backoff)
             finally:
-                pings.cancel()
-                await asyncio.gather(pings, return_exceptions=True)
+                for helper in helpers:
+                    helper.cancel()
+                await asyncio.gather(*helpers, return_exceptions=True)
+
+    def say(self, message: Model) -> None:
+        """Send it soon; dropped when we are not in the room, or when too much waits."""
+        if self.joined.is_set() and not self._outgoing.full():
+            self._outgoing.put_nowait(message)
+
+    async def _keep_saying(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        while not self._outgoing.empty():
+            self._outgoing.get_nowait()  # meant for an earlier connection
+        while True:
+            await _say(socket, await self._outgoing.get())
 
     async def _listen(self, socket: aiohttp.ClientWebSocketResponse, backoff: Backoff) -> None:
         while True:
@@ -111,28 +174,64 @@ class RoomPresence:
                 backoff.reset()
                 self.joined.set()
                 self._log.info("room_joined", participant=message.participant.participant_id)
+                self._owner.paused(message.consultation.paused)
                 self._owner.welcomed(frozenset(track.feed for track in message.tracks))
+                self._tell(self._tracks.welcomed(message.participant.participant_id, message.tracks))
+                self.say(self._drawings.sync())
+            case TrackAdded():
+                self._tell(self._tracks.added(message.track))
+            case TrackRemoved():
+                self._tracks.removed(message.track_id)
+            case LayersWanted():
+                self._tell(self._tracks.wanted(message.track_id, message.rids))
+            case AnnotationsChanged() | AnnotationDocument() | AnnotationsSynced():
+                if (missed := self._drawings.told(message)) is not None:
+                    self.say(missed)
+            case PausedChanged():
+                self._owner.paused(message.paused)
+            case TakeStill():
+                self._owner.still_wanted(message)
+            case ArchiveHead():
+                self._owner.head_told(message)
             case MediaReset():
                 self._log.warning("media_reset", reason=message.reason)
                 self._owner.media_reset()
+            case SetLogLevel():
+                self._owner.log_wanted(message.level, message.for_s)
+            case Pong():
+                sent_us = self._pings.pop(message.id, None)
+                if sent_us is not None:
+                    self._owner.server_time(sent_us, message.server_time_us, _unix_us())
             case ConsultationEnded():
                 self._log.info("consultation_ended")
+                self._owner.over()
             case Error():
                 self._refused(message)
+
+    def _tell(self, wanted: list[WantedLayers]) -> None:
+        for item in wanted:
+            self._owner.layers_wanted(item)
 
     def _refused(self, message: Error) -> None:
         """A seat that cannot be resumed is taken anew at the next try."""
         self._log.warning("room_refused", code=message.code, about=message.about)
         if message.about == "hello":
             self._resume_token = None
+            self._owner.over()
+
+    async def _keep_pinging(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        """The first one at once: it tells the server's time, too."""
+        self._pings.clear()
+        number = 0
+        while True:
+            number += 1
+            self._pings = {number: _unix_us()}
+            await _say(socket, Ping(id=number))
+            await asyncio.sleep(PING_INTERVAL_S)
 
 
-async def _keep_pinging(socket: aiohttp.ClientWebSocketResponse) -> None:
-    number = 0
-    while True:
-        await asyncio.sleep(PING_INTERVAL_S)
-        number += 1
-        await _say(socket, Ping(id=number))
+def _unix_us() -> int:
+    return time.time_ns() // NS_PER_US
 
 
 async def _say(socket: aiohttp.ClientWebSocketResponse, message: Model) -> None:

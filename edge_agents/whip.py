@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -10,6 +11,8 @@ import aiohttp
 from yarl import URL
 
 from core.errors import ProtocolError, TeleconsultError, Unauthorized, Unavailable
+from core.messages import IceServer
+from core.turn import parse_links
 
 SDP_TYPE: Final = "application/sdp"
 MAX_ANSWER_BYTES: Final = 200_000
@@ -29,13 +32,25 @@ class WhipResource:
 
     url: URL
     answer: str
+    ice_servers: tuple[IceServer, ...] = ()
+    """Of the answer's `Link` headers (RFC 9725 §4.6)."""
 
 
 class WhipClient:
-    """Talks to one feed's endpoint. `token` is asked for at every request, so that it may be renewed."""
+    """Talks to one feed's endpoint. `token` is asked for at every request, so that it may be renewed.
 
-    def __init__(self, session: aiohttp.ClientSession, endpoint: str, token: Callable[[], str]) -> None:
+    `tls`: whom to trust besides, for media through a TURN server; None: the machine's authorities.
+    """
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        endpoint: str,
+        token: Callable[[], str],
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self._session, self._endpoint, self._token = session, URL(endpoint), token
+        self.tls = tls
 
     async def publish(self, offer: str) -> WhipResource:
         """POST the offer.
@@ -64,9 +79,9 @@ class WhipClient:
         body = await response.content.read(MAX_ANSWER_BYTES)
         if not location or not body:
             raise ProtocolError("the WHIP answer lacks its Location or its SDP")
-        return WhipResource(
-            self._same_origin(response.url.join(URL(location))), body.decode("utf-8", "replace")
-        )
+        url = self._same_origin(response.url.join(URL(location)))
+        relays = parse_links(response.headers.getall("Link", ()))
+        return WhipResource(url, body.decode("utf-8", "replace"), tuple(relays))
 
     def _same_origin(self, url: URL) -> URL:
         """The token must go to no other host, whatever `Location` says."""

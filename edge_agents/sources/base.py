@@ -11,12 +11,18 @@ import av
 
 from core.clock import NS_PER_S, NS_PER_US, Clock
 from core.errors import Unavailable
+from core.messages import SignalTrouble
 
 
 class SourceError(Unavailable):
     """A source that cannot deliver now: unplugged, no signal, no such file. Trying again makes sense."""
 
     code = "source_unavailable"
+
+    def __init__(self, message: str, *, trouble: SignalTrouble = "failed") -> None:
+        super().__init__(message)
+        self.trouble = trouble
+        """What the room is told."""
 
 
 class Instant(NamedTuple):
@@ -31,18 +37,36 @@ class Instant(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class CapturedFrame:
-    """A picture (yuv420p, the feed's size) and when the light fell in."""
+class RawFrame:
+    """A picture as the device delivers it, patient data and all, and when the light fell in.
+
+    It goes nowhere but into `sources.prepared`, which masks it.
+    """
 
     picture: av.VideoFrame
     captured: Instant
 
 
+@dataclass(frozen=True, slots=True)
+class CapturedFrame(RawFrame):
+    """A masked picture (yuv420p, BT.709, limited range, the feed's size)."""
+
+    source_size: tuple[int, int] | None = None
+    """Width and height of what the device sent; None for what does not come from it."""
+
+
+class RawSource(Protocol):
+    """A device: delivers pictures of any size and format, at most at the feed's frame rate."""
+
+    def frames(self, stop: threading.Event) -> Iterator[RawFrame]:
+        """Capture until `stop` is set. Raises `SourceError` when the source fails or ends."""
+
+
 class Source(Protocol):
-    """Delivers pictures in the feed's size and at most at its frame rate."""
+    """Delivers masked pictures in the feed's size and at most at its frame rate."""
 
     def frames(self, stop: threading.Event) -> Iterator[CapturedFrame]:
-        """Capture until `stop` is set. Raises `SourceError` when the source fails or ends."""
+        """As `RawSource.frames`."""
 
 
 def ticks(fps: int, clock: Clock, stop: threading.Event) -> Iterator[Instant]:

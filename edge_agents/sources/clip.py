@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+import av
 import cv2
 import numpy as np
 import pydicom
@@ -18,7 +19,7 @@ from pydicom.pixels.processing import convert_color_space
 from pydicom.uid import JPEGBaseline8Bit
 
 from core.clock import NS_PER_MS, Clock
-from edge_agents.sources.base import CapturedFrame, Instant, SourceError, ticks
+from edge_agents.sources.base import CapturedFrame, Instant, RawFrame, SourceError, ticks
 from edge_agents.sources.builtin import builtin_clip_path
 from edge_agents.sources.picture import Planes, from_bgr, new_picture, planes_of
 from edge_agents.sources.scanner import Box, DepthScale, ScannerScreen
@@ -75,6 +76,20 @@ class ClipSource:
             scaled = cv2.resize(self._images[index], size, interpolation=cv2.INTER_LANCZOS4)
             tile = self._tiles[index] = from_bgr(scaled.astype(np.uint8))
         return tile
+
+
+class BareClip:
+    """Plays nothing but the file's pictures, in their own size: a scanner whose screen is in the file."""
+
+    def __init__(self, path: Path | None, fps: int, clock: Clock) -> None:
+        clip = read_clip(path)
+        self._images, self._frame_time_ns = clip.images, clip.frame_time_ns
+        self._fps, self._clock, self._start_ns = fps, clock, clock.monotonic_ns()
+
+    def frames(self, stop: threading.Event) -> Iterator[RawFrame]:
+        for instant in ticks(self._fps, self._clock, stop):
+            shown = (instant.monotonic_ns - self._start_ns) // self._frame_time_ns % len(self._images)
+            yield RawFrame(av.VideoFrame.from_ndarray(self._images[shown], format="bgr24"), instant)
 
 
 def _fitting(images: list[Image], picture: Box) -> list[Image]:

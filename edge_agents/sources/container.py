@@ -6,25 +6,29 @@ V4L2 needs a capture device and the screen source an X server; where there is ne
 
 from __future__ import annotations
 
+import errno
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import av
 from av.container import InputContainer
+from av.video.stream import VideoStream
 
 from core.clock import NS_PER_S, NS_PER_US, Clock
-from edge_agents.config import FileSource, RtspSource, ScreenSource, V4l2Source
-from edge_agents.sources.base import CapturedFrame, Instant, SourceError
-from edge_agents.sources.fit import Fitter
+from core.messages import SignalTrouble
+from edge_agents.config import FileSource, RtspSource, ScreenSource, SdiSource, V4l2Source
+from edge_agents.sources.base import Instant, RawFrame, SourceError
 
 OPEN_TIMEOUT_S: Final = 5.0
 READ_TIMEOUT_S: Final = 3.0
 """A device or camera that is silent this long counts as gone."""
 MAX_STAMP_AGE_US: Final = 2_000_000
 """A driver's capture time further away from now is not believed."""
+SDI_FORMAT: Final = "decklink"
 MAX_FILE_LAG_NS: Final = NS_PER_S
+UNPLUGGED: Final = frozenset({errno.ENODEV, errno.ENXIO})
 
 
 @dataclass(frozen=True)
@@ -40,10 +44,12 @@ class Input:
     stamped: bool = False
     """True when its time stamps are Unix microseconds of the capture."""
     loop: bool = False
+    trouble: SignalTrouble = "failed"
+    """What it means when it fails."""
 
 
 def describe_input(
-    config: FileSource | V4l2Source | RtspSource | ScreenSource, width: int, height: int, fps: int
+    config: FileSource | V4l2Source | RtspSource | SdiSource | ScreenSource, width: int, height: int, fps: int
 ) -> Input:
     """FFmpeg's names and options for a configured source."""
     wanted = {"video_size": f"{width}x{height}", "framerate": str(fps)}
@@ -54,7 +60,9 @@ def describe_input(
             options = {**wanted, "timestamps": "abs"}
             if config.input_format:
                 options["input_format"] = config.input_format
-            return Input(str(config.device), str(config.device), "v4l2", options, stamped=True)
+            return Input(
+                str(config.device), str(config.device), "v4l2", options, stamped=True, trouble="no_signal"
+            )
         case RtspSource():
             options = {
                 "rtsp_transport": config.transport,
@@ -64,34 +72,45 @@ def describe_input(
                 "analyzeduration": "1000000",
                 "fpsprobesize": "0",
             }
-            return Input("rtsp", config.url, "rtsp", options)
+            return Input("rtsp", config.url, "rtsp", options, trouble="no_signal")
+        case SdiSource():
+            options = {"format_code": "auto", "draw_bars": "0"}
+            return Input(config.device, config.device, SDI_FORMAT, options, trouble="no_signal")
         case ScreenSource():
             url = f"{config.display}+{config.x},{config.y}"
             return Input(config.display, url, "x11grab", {**wanted, "draw_mouse": "1"})
 
 
 class ContainerSource:
-    """Decodes the first video stream of an input and fits each picture to the feed."""
+    """Decodes the first video stream of an input. `wait` returns when the next packet can be had at once."""
 
-    def __init__(self, spec: Input, width: int, height: int, fps: int, clock: Clock) -> None:
-        self._spec, self._clock = spec, clock
-        self._fitter = Fitter(width, height)
+    def __init__(
+        self,
+        spec: Input,
+        fps: int,
+        clock: Clock,
+        wait: Callable[[threading.Event], None] = lambda stop: None,
+    ) -> None:
+        self._spec, self._clock, self._wait = spec, clock, wait
         self._gate = RateGate(fps)
 
-    def frames(self, stop: threading.Event) -> Iterator[CapturedFrame]:
+    def frames(self, stop: threading.Event) -> Iterator[RawFrame]:
         while not stop.is_set():
             yield from self._play(stop)
             if not self._spec.loop and not stop.is_set():
-                raise SourceError(f"{self._spec.name}: ended")
+                raise SourceError(f"{self._spec.name}: ended", trouble=self._spec.trouble)
 
-    def _play(self, stop: threading.Event) -> Iterator[CapturedFrame]:
+    def _play(self, stop: threading.Event) -> Iterator[RawFrame]:
         try:
             with self._open() as container:
                 yield from self._decode(container, stop)
+        except ValueError:  # FFmpeg was built without this kind of input
+            raise SourceError(f"{self._spec.name}: FFmpeg here cannot open {self._spec.format!r}") from None
         except (av.FFmpegError, OSError) as error:
             # The message would quote the URL, and with it a camera's password.
             reason = getattr(error, "strerror", None) or type(error).__name__
-            raise SourceError(f"{self._spec.name}: {reason}") from None
+            trouble = "unplugged" if error.errno in UNPLUGGED else self._spec.trouble
+            raise SourceError(f"{self._spec.name}: {reason}", trouble=trouble) from None
 
     def _open(self) -> InputContainer:
         spec = self._spec
@@ -101,20 +120,31 @@ class ContainerSource:
         container: InputContainer = av.open(spec.url, "r", **arguments)
         return container
 
-    def _decode(self, container: InputContainer, stop: threading.Event) -> Iterator[CapturedFrame]:
+    def _decode(self, container: InputContainer, stop: threading.Event) -> Iterator[RawFrame]:
         if not container.streams.video:
             raise SourceError(f"{self._spec.name}: has no picture")
         stream = container.streams.video[0]
         stream.thread_type = "SLICE"  # frame threads would hold back one picture each
         pacer = _Pacer(self._clock)
-        for frame in container.decode(stream):
+        for frame in self._decoded(container, stream, stop):
             if stop.is_set():
                 return
             if self._spec.paced and frame.time is not None:
                 pacer.wait_until_due(frame.time, stop)
             instant = self._instant(frame)
             if self._gate.passes(instant.monotonic_ns):
-                yield CapturedFrame(self._fitter.fit(frame), instant)
+                yield RawFrame(frame, instant)
+
+    def _decoded(
+        self, container: InputContainer, stream: VideoStream, stop: threading.Event
+    ) -> Iterator[av.VideoFrame]:
+        packets = container.demux(stream)
+        while not stop.is_set():
+            self._wait(stop)
+            packet = next(packets, None)
+            if packet is None:
+                return
+            yield from packet.decode()
 
     def _instant(self, frame: av.VideoFrame) -> Instant:
         now = Instant.now(self._clock)

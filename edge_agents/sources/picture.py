@@ -36,8 +36,10 @@ class Planes(NamedTuple):
 
 
 def new_picture(width: int, height: int) -> av.VideoFrame:
-    """An unpainted yuv420p frame."""
-    return av.VideoFrame(width, height, "yuv420p")
+    """An unpainted yuv420p frame, BT.709, limited range."""
+    picture = av.VideoFrame(width, height, "yuv420p")
+    picture.colorspace, picture.color_range = Colorspace.ITU709, ColorRange.MPEG
+    return picture
 
 
 def planes_of(picture: av.VideoFrame) -> Planes:
