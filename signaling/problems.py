@@ -44,8 +44,11 @@ _HEADERS: Final = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-_HSTS: Final = "max-age=31536000"
+HSTS: Final = "Strict-Transport-Security"
+HSTS_VALUE: Final = "max-age=31536000"
 RETRY_AFTER_S: Final = 1
+CLIENT_GONE: Final = 499
+"""Only in our own figures: nobody is there to read it."""
 
 
 class TooManyAttempts(TeleconsultError):
@@ -85,7 +88,9 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         allow = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None
         code = _title(error.status).lower().replace(" ", "_")
         return problem(error.status, code, error.reason, allow)
-    except Exception:
+    except Exception as error:
+        if isinstance(error, ConnectionResetError) and _is_gone(request):
+            return web.Response(status=CLIENT_GONE)
         incident = new_id("e")
         log.exception("http.failed", route=route_of(request), incident=incident)
         return problem(500, "internal", f"something went wrong here; tell the administrator: {incident}")
@@ -111,9 +116,14 @@ async def secure_headers(request: web.Request, response: web.StreamResponse) -> 
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
     if request.secure:
-        response.headers.setdefault("Strict-Transport-Security", _HSTS)
+        response.headers.setdefault(HSTS, HSTS_VALUE)
     if request.path.startswith("/api/"):
         response.headers.setdefault("Cache-Control", "no-store")
+
+
+def _is_gone(request: web.Request) -> bool:
+    """Whoever asked hung up: nothing went wrong here, and nobody reads an answer."""
+    return request.transport is None or request.transport.is_closing()
 
 
 def route_of(request: web.Request) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from core import messages
-from core.errors import Forbidden, NotFound
+from core.errors import Forbidden, NotFound, TeleconsultError
 from core.ids import new_id
 from core.messages import Source
 from core.worker_api import CreateTransport, TransportDescription
+from signaling.members import Member
+from signaling.pausing import settled
 from signaling.room_service import RoomService
-from signaling.rooms import Member, Room
+from signaling.rooms import Room
 from signaling.transports import Use
 
 
@@ -26,17 +28,18 @@ async def publish(service: RoomService, room: Room, member: Member, wanted: mess
     else:
         description = await _change(service, member, wanted.transport_id, wanted.offer, sources)
     transport_id = description.transport_id
-    if member.id not in service.attached:
-        await service.delete_transports([transport_id])
-        return
     try:
         _check_sources(member, {track.source for track in description.tracks})
-    except Forbidden:
+        tracks = await settled(service, room, transport_id, member.org, description.tracks)
+    except TeleconsultError:
         member.publish_id = None
         service.deliver(room, room.drop_transport(transport_id))
         await service.delete_transports([transport_id])
         raise
-    out = room.publish(member, transport_id, description.tracks)
+    if member.id not in service.attached:
+        await service.delete_transports([transport_id])
+        return
+    out = room.publish(member, transport_id, tracks)
     shown = [track.info for track in room.tracks.values() if track.transport_id == transport_id]
     service.tell(member, messages.Published(transport_id=transport_id, answer=description.sdp, tracks=shown))
     service.deliver(room, out)
@@ -64,6 +67,8 @@ async def _create(
         offer=offer,
         feed=member.id,
         sources=sources,
+        paused=room.pauses(member.org),
+        on_site=room.is_site(member.org),
     )
     service.own(transport_id, worker, Use(room, "publish", member.id))
     try:

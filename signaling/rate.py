@@ -28,6 +28,24 @@ class TokenBucket:
         return True
 
 
+class Throttle:
+    """A bucket for each key (a person, a seat). Of too many, those that were quiet longest are forgotten."""
+
+    def __init__(self, rate: float, burst: float, *, max_keys: int = 10_000) -> None:
+        self._rate = rate
+        self._burst = burst
+        self._max_keys = max_keys
+        self._buckets: OrderedDict[str, TokenBucket] = OrderedDict()
+
+    def allows(self, key: str, now_ns: int) -> bool:
+        """Count one; False when that is too much."""
+        bucket = self._buckets.pop(key, None) or TokenBucket(self._rate, self._burst, now_ns)
+        self._buckets[key] = bucket
+        if len(self._buckets) > self._max_keys:
+            self._buckets.popitem(last=False)
+        return bucket.take(1, now_ns)
+
+
 class LoginThrottle:
     """Failures of a key (a person at an address, an address) cost a wait, doubling from the `free`-th on."""
 

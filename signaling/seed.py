@@ -9,21 +9,29 @@ from typing import Final
 
 import aiohttp
 
-from core import consultations, people
+from core import consultations, devices, people
 from core.clock import Clock, SystemClock
 from core.config import Settings
 from core.consultations import Consultation
 from core.database import Database
+from core.devices import Device
 from core.errors import Unavailable
+from core.local_service import Trust
 from core.messages import Role
 from core.passwords import Passwords
 from core.people import Organisation, User
 from core.tokens import Grants, Revocations, Tokens, load_or_create_keys
+from signaling.access import DEVICE_PREFIX
 from signaling.grants import device_grants, viewer_grants
 
 CLINIC: Final = "Demo township clinic"
 HOSPITAL: Final = "Demo provincial hospital"
 HEADER: Final = "张*三 · 男 · 57 · US-20417"
+SPECIALTY: Final = "心脏超声 · Echocardiography"
+QUESTION: Final = (
+    "三尖瓣反流程度？是否需要手术？\nHow severe is the tricuspid regurgitation? Does it need surgery?"
+)
+BOX: Final = "Demo box"
 DEMO_TOKEN_LIFETIME_S: Final = 7 * 24 * 3600
 DEMO_PEOPLE: Final[dict[str, tuple[Role, str, str]]] = {
     "specialist": ("specialist", HOSPITAL, "Dr Wang 王"),
@@ -81,21 +89,38 @@ async def ensure_consultation(
     database: Database,
     *,
     room: str,
-    header: str,
-    record: bool,
-    organisation: Organisation,
+    host: User,
     invited: Organisation,
+    device: Device,
 ) -> Consultation:
-    """The open consultation of that room, opened if need be."""
+    """The open consultation of that room, opened by `host` if need be; its box is attached."""
     found = await consultations.consultation_in_room(database, room)
-    return found or await consultations.open_consultation(
+    if found is not None:
+        await devices.attach_device(database, found.consultation_id, device.device_id)
+        return found
+    return await consultations.open_consultation(
         database,
         room=room,
-        header=header,
-        record=record,
-        organisation_id=organisation.organisation_id,
+        header=HEADER,
+        record=True,
+        organisation_id=host.organisation_id,
         invited=[invited.organisation_id],
+        devices=[device.device_id],
+        opened_by=host.user_id,
+        specialty=SPECIALTY,
+        question=QUESTION,
     )
+
+
+async def ensure_device(
+    database: Database, *, organisation: Organisation, name: str, feeds: Sequence[str]
+) -> Device:
+    """The organisation's box of that name, registered if need be."""
+    organisation_id = organisation.organisation_id
+    for device in await devices.list_devices(database, organisation_id):
+        if device.name == name:
+            return device
+    return await devices.create_device(database, organisation_id=organisation_id, name=name, feeds=feeds)
 
 
 def issue_room_token(
@@ -133,33 +158,34 @@ async def seed_demo(
         clinic = await ensure_organisation(database, CLINIC)
         hospital = await ensure_organisation(database, HOSPITAL)
         users = await _ensure_people(database, {CLINIC: clinic, HOSPITAL: hospital})
-        consultation = await ensure_consultation(
-            database, room=room, header=HEADER, record=True, organisation=clinic, invited=hospital
-        )
+        host = await people.find_user(database, username="site")
+        assert host is not None
+        box = await ensure_device(database, organisation=clinic, name=BOX, feeds=feeds)
+        consultation = await ensure_consultation(database, room=room, host=host, invited=hospital, device=box)
     finally:
         await database.close()
     tokens = Tokens(load_or_create_keys(settings.token_key_file), clock, Revocations())
-    return DemoSeed(users, consultation, **_box_tokens(tokens, consultation, clinic, feeds))
+    return DemoSeed(users, consultation, **_box_tokens(tokens, consultation, clinic, box))
 
 
 def _box_tokens(
-    tokens: Tokens, consultation: Consultation, clinic: Organisation, feeds: Sequence[str]
+    tokens: Tokens, consultation: Consultation, clinic: Organisation, box: Device
 ) -> dict[str, str]:
     """The box holds the demo's feeds; the WHIP token is another subject's, so it cannot take them over."""
     return {
         "device_token": issue_room_token(
             tokens,
             consultation,
-            sub="device:demo-box",
+            sub=DEVICE_PREFIX + box.device_id,
             role="device",
-            name="Demo box",
+            name=box.name,
             organisation=clinic,
-            grants=device_grants(list(feeds)),
+            grants=device_grants(list(box.feeds)),
         ),
         "whip_token": issue_room_token(
             tokens,
             consultation,
-            sub="device:demo-whip",
+            sub=f"{DEVICE_PREFIX}demo-whip",
             role="device",
             name="WHIP encoder",
             organisation=clinic,
@@ -197,14 +223,15 @@ async def _ensure_people(
     return users
 
 
-async def end_demo(settings: Settings, base_url: str, seed: DemoSeed) -> None:
+async def end_demo(settings: Settings, base_url: str, seed: DemoSeed, trust: Trust = True) -> None:
     """End the demo's consultation as its site would, so that its archive is closed.
 
     Raises `Unavailable` when the service does not answer or refuses; the consultation is closed all the same.
     """
     username, password = seed.users["site"]
     try:
-        async with aiohttp.ClientSession(base_url) as session:
+        connector = aiohttp.TCPConnector(ssl=trust)
+        async with aiohttp.ClientSession(base_url, connector=connector) as session:
             login = {"username": username, "password": password}
             async with session.post("/api/v1/auth/login", json=login) as response:
                 response.raise_for_status()

@@ -11,8 +11,16 @@ from core import messages
 from core.errors import RemoteError, TeleconsultError, Unavailable
 from core.ids import new_id
 from core.messages import Model
-from core.worker_api import ConsumerClock, CreateTransport, Subscriptions, TransportDescription
-from signaling.rooms import Member, Room
+from core.worker_api import (
+    ConsumerClock,
+    CreateTransport,
+    LayerChanged,
+    Subscriptions,
+    TransportDescription,
+)
+from signaling.members import Member
+from signaling.rooms import Room
+from signaling.showing import Showing
 from signaling.subscription import Accept, Ask, Discard, Step
 from signaling.transports import Use
 from signaling.worker_client import WorkerClient
@@ -51,21 +59,25 @@ class Subscriber:
         self._awake = asyncio.Event()
         self._offer: messages.Offer | None = None
         self._clocks: dict[str, messages.CaptureClock] = {}
+        self._ahead_us: dict[str, int] = {}
+        """By mid."""
+        self._showing = Showing(owner.pool, room, member)
 
     def wake(self) -> None:
         """Look again; also after the tracks of the room changed."""
         self._member.subscription.want(self._room.subscribable(self._member))
         self._awake.set()
+        self._showing.wake()
 
     def resumed(self) -> None:
-        """The member missed messages: repeat the outstanding offer and what was said about time."""
+        """The member missed messages: repeat the outstanding offer, what was said about time, and layers."""
         subscription = self._member.subscription
         if self._offer is None or self._offer.transport_id != subscription.transport_id:
             return
         if subscription.state == "offered":
             self._owner.tell(self._member, self._offer)
-        for clock in self._clocks.values():
-            self._owner.tell(self._member, clock)
+        for message in (*self._clocks.values(), *self._showing.missed()):
+            self._owner.tell(self._member, message)
 
     def clock(self, event: ConsumerClock) -> None:
         """The mapping of one consumer's RTP time changed."""
@@ -78,10 +90,29 @@ class Subscriber:
             uncertainty_us=event.uncertainty_us,
         )
         self._clocks[event.mid] = message
+        self._ahead_us[event.mid] = event.publisher_ahead_us
         self._owner.tell(self._member, message)
+
+    def ahead_us(self, track_id: str) -> int:
+        """By how much the publisher's clock names frames of that track later than the member was told."""
+        return next(
+            (self._ahead_us.get(mid, 0) for mid, clock in self._clocks.items() if clock.track_id == track_id),
+            0,
+        )
+
+    def layer(self, event: LayerChanged) -> None:
+        """The member gets another layer of a picture."""
+        told = self._showing.changed(event)
+        if told is not None:
+            self._owner.tell(self._member, told)
 
     async def run(self) -> None:
         """Until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._showing.run())
+            group.create_task(self._follow())
+
+    async def _follow(self) -> None:
         while True:
             await self._awake.wait()
             self._awake.clear()
@@ -115,6 +146,7 @@ class Subscriber:
         if not self._member.subscription.offered(description.transport_id, description.revision):
             self._owner.abandon(description.transport_id)
             return
+        self._showing.wake()
         live = set(description.mids)
         self._clocks = {mid: clock for mid, clock in self._clocks.items() if mid in live}
         self._offer = messages.Offer(
@@ -131,6 +163,7 @@ class Subscriber:
 
     async def _create(self, ask: Ask) -> TransportDescription:
         self._clocks.clear()
+        self._showing.fresh()
         worker = await self._owner.pool.place(self._room.name)
         transport_id = new_id("t")
         self._owner.own(transport_id, worker, Use(self._room, "subscribe", self._member.id))
@@ -139,6 +172,7 @@ class Subscriber:
             room=self._room.name,
             participant_id=self._member.id,
             direction="subscribe",
+            adaptive=not self._member.grants.record,
             track_ids=list(ask.track_ids),
             codecs=list(ask.codecs),
         )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
+from core.messages import LayersWanted
 from core.tokens import RoomClaims
 from signaling.rooms import Room
 
@@ -23,3 +24,5 @@ class Use:
     """view: the tracks it began with; a WHEP session cannot change them."""
     claims: RoomClaims | None = None
     """feed, view: of the token it was begun with."""
+    layers_wanted: dict[str, LayersWanted] = field(default_factory=dict, compare=False)
+    """publish, feed: what its publisher was told last, by track id."""

@@ -5,18 +5,24 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import defaultdict
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from core.errors import Conflict, Forbidden, NotFound, RemoteError
+from core.errors import Forbidden, NotFound, RemoteError, TeleconsultError
 from core.ids import new_id
 from core.messages import Participant
 from core.tokens import RoomClaims
 from core.worker_api import CreateTransport, TransportDescription
+from signaling.pausing import settled
 from signaling.room_service import RoomService
-from signaling.rooms import Feed, Room
+from signaling.rooms import Room
+from signaling.stage import Feed
 from signaling.transports import Purpose, Use
 
 MAX_VIEWERS_PER_SUBJECT = 16
+
+Check = Callable[[], Awaitable[None]]
+"""Raises when the token is no longer good. Asked once the session is known: whoever ends it then finds it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +51,9 @@ class WishSessions:
         self._ice: dict[str, IceSession] = {}
         self._publishing: defaultdict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
 
-    async def publish(self, room: Room, feed: str, claims: RoomClaims, offer: str) -> TransportDescription:
+    async def publish(
+        self, room: Room, feed: str, claims: RoomClaims, offer: str, still_allowed: Check
+    ) -> TransportDescription:
         """Begin a feed; the same subject's feed of that name is taken over once the new one stands.
 
         Raises `Conflict` when another subject holds it, the worker's `RemoteError`, `Unavailable`.
@@ -57,13 +65,22 @@ class WishSessions:
             participant_id = held.stand_in.participant_id if held else new_id("p")
             description = await self._create(use, "publish", participant_id, offer)
             stand_in = Participant(
-                participant_id=participant_id, name=feed, role="device", organisation=claims.org_name
+                participant_id=participant_id,
+                name=feed,
+                role="device",
+                organisation=claims.org_name,
+                person=claims.sub,
+                sends_only=True,
             )
             transport_id = description.transport_id
-            replaced = room.feeds.get(feed)
             try:
-                out = room.hold_feed(Feed(feed, claims.sub, transport_id, stand_in), description.tracks)
-            except Conflict:  # other feeds came meanwhile
+                await still_allowed()
+                tracks = await settled(self._service, room, transport_id, claims.org, description.tracks)
+                self._check_kept(use, transport_id)
+                replaced = room.feeds.get(feed)
+                held_now = Feed(feed, claims.sub, transport_id, stand_in, claims.org)
+                out = room.hold_feed(held_now, tracks)
+            except TeleconsultError:  # such as: other feeds came meanwhile
                 self._service.abandon(transport_id)
                 raise
             self._service.deliver(room, out)
@@ -71,7 +88,9 @@ class WishSessions:
                 await self._end(replaced.transport_id)
             return description
 
-    async def view(self, room: Room, feed: str, claims: RoomClaims, offer: str) -> TransportDescription:
+    async def view(
+        self, room: Room, feed: str, claims: RoomClaims, offer: str, still_allowed: Check
+    ) -> TransportDescription:
         """Begin watching a feed. Raises `NotFound` while nobody publishes it."""
         tracks = [track.track_id for track in room.feed_tracks(feed)]
         if not tracks:
@@ -80,7 +99,14 @@ class WishSessions:
         viewers = [other for other in self._service.uses.values() if other.purpose == "view"]
         if sum(other.owner == claims.sub for other in viewers) >= MAX_VIEWERS_PER_SUBJECT:
             raise RemoteError("too many players with this token", code="too_many_sessions", status=429)
-        return await self._create(use, "view", new_id("p"), offer, tracks)
+        description = await self._create(use, "view", new_id("p"), offer, tracks)
+        try:
+            await still_allowed()
+            self._check_kept(use, description.transport_id)
+        except TeleconsultError:
+            self._service.abandon(description.transport_id)
+            raise
+        return description
 
     def etag(self, transport_id: str) -> str:
         """Raises `NotFound` when the session is over already."""
@@ -142,18 +168,23 @@ class WishSessions:
                 "offer": offer,
                 "feed": use.feed,
                 "track_ids": tracks or [],
+                "paused": bool(use.claims and use.room.pauses(use.claims.org)),
             }
         )
         self._service.own(transport_id, worker, use)
         try:
             description = await worker.create(wanted)
-            if self._service.uses.get(transport_id) is not use:
-                raise NotFound("this consultation is over", code="consultation_closed")
+            self._check_kept(use, transport_id)
         except BaseException:
             self._service.abandon(transport_id)
             raise
         self._ice[transport_id] = IceSession()
         return description
+
+    def _check_kept(self, use: Use, transport_id: str) -> None:
+        """Whoever ended it while we waited has ended it. Raises `NotFound`."""
+        if self._service.uses.get(transport_id) is not use:
+            raise NotFound("this consultation is over", code="consultation_closed")
 
     async def _end(self, transport_id: str) -> None:
         use = self._service.uses.get(transport_id)

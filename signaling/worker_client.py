@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+from collections.abc import Sequence
 from typing import Any, Final, Protocol, TypeVar
 
 import aiohttp
@@ -17,9 +18,12 @@ from core.worker_api import (
     CreateTransport,
     Fragment,
     FragmentAnswer,
+    PausedTracks,
     SessionDescription,
     Subscriptions,
     TransportDescription,
+    TransportView,
+    WorkerDraining,
     WorkerReady,
     parse_worker_event,
 )
@@ -47,7 +51,10 @@ class WorkerListener(Protocol):
         """It can take transports now."""
 
     def worker_event(self, worker: WorkerClient, event: Any) -> None:
-        """One of its `WorkerEvent`s but `WorkerReady`."""
+        """One of its `WorkerEvent`s but `WorkerReady` and `WorkerDraining`."""
+
+    def worker_draining(self, worker: WorkerClient) -> None:
+        """It takes nothing new and ends soon."""
 
     def worker_lost(self, worker: WorkerClient) -> None:
         """All transports it had are gone."""
@@ -61,6 +68,7 @@ class WorkerClient:
         self.worker_id = ""
         self.boot_id: str | None = None
         self.connected = False
+        self.draining = False
         self._listener = listener
         self._token = token
         self._session: aiohttp.ClientSession | None = None
@@ -83,11 +91,24 @@ class WorkerClient:
         path = f"/v1/transports/{transport_id}/subscriptions"
         return await self._model(TransportDescription, "PUT", path, wanted)
 
+    async def set_view(self, transport_id: str, view: TransportView) -> None:
+        """What an adaptive subscriber shows from now on."""
+        await self._call("PUT", f"/v1/transports/{transport_id}/view", view)
+
     async def patch(self, transport_id: str, fragment: str) -> str | None:
         """Our fragment after an ICE restart, None after plain candidates."""
         body = Fragment(fragment=fragment)
         answer = await self._model(FragmentAnswer, "PATCH", f"/v1/transports/{transport_id}", body)
         return answer.fragment
+
+    async def set_paused(self, track_ids: Sequence[str], paused: bool) -> None:
+        """Forward nothing of these tracks, or go on; those that are gone are passed over."""
+        await self._call("PUT", "/v1/tracks/paused", PausedTracks(track_ids=list(track_ids), paused=paused))
+
+    async def stats(self) -> dict[str, Any]:
+        """What the worker counts."""
+        stats: dict[str, Any] = json.loads(await self._call("GET", "/v1/stats", None))
+        return stats
 
     async def delete(self, transport_id: str) -> None:
         """Quietly succeeds when the transport or its worker is gone already."""
@@ -96,8 +117,7 @@ class WorkerClient:
 
     async def transport_ids(self) -> frozenset[str]:
         """The transports the worker has."""
-        stats = json.loads(await self._call("GET", "/v1/stats", None))
-        return frozenset(session["transport_id"] for session in stats["sessions"])
+        return frozenset(session["transport_id"] for session in (await self.stats())["sessions"])
 
     async def _model(self, model: type[_M], method: str, path: str, body: BaseModel) -> _M:
         try:
@@ -162,6 +182,9 @@ class WorkerClient:
                 continue
             if isinstance(event, WorkerReady):
                 self._ready(event)
+            elif isinstance(event, WorkerDraining):
+                self.draining = True
+                self._listener.worker_draining(self)
             else:
                 self._listener.worker_event(self, event)
 
@@ -169,7 +192,7 @@ class WorkerClient:
         self.worker_id = event.worker_id
         if self.boot_id != event.boot_id:
             self._lose()
-        self.boot_id, self.connected = event.boot_id, True
+        self.boot_id, self.connected, self.draining = event.boot_id, True, False
         log.info("worker.connected", worker=event.worker_id, boot_id=event.boot_id)
         self._listener.worker_connected(self)
 

@@ -19,6 +19,7 @@ PLACE_WAIT_S: Final = 2.0
 
 
 RECONCILE_AGAIN_S: Final = 0.5
+FIGURES_WITHIN_S: Final = 1.0
 
 
 class PoolListener(Protocol):
@@ -32,6 +33,9 @@ class PoolListener(Protocol):
 
     def transports_lost(self, transport_ids: frozenset[str]) -> None:
         """These are gone, because their worker is."""
+
+    async def move(self, transport_ids: frozenset[str]) -> None:
+        """End these, so that their owners come back on another worker: theirs ends soon."""
 
 
 class WorkerPool:
@@ -61,21 +65,32 @@ class WorkerPool:
 
     @property
     def connected(self) -> list[str]:
-        """Addresses of the workers that can take transports."""
+        """Addresses of the workers that can be reached."""
         return [address for address, worker in self.workers.items() if worker.connected]
+
+    @property
+    def placeable(self) -> list[str]:
+        """Addresses of the workers that take new transports: connected, and not about to end."""
+        return [address for address in self.connected if not self.workers[address].draining]
 
     async def place(self, room: str) -> WorkerClient:
         """The room's worker. Waits a moment while none is connected, then raises `Unavailable`."""
         try:
             async with asyncio.timeout(self._wait_s):
-                while not self.connected:
+                while not self.placeable:
                     self._changed.clear()
                     await self._changed.wait()
         except TimeoutError:
             raise Unavailable(
                 "no media server is connected; try again in a moment", code="no_worker"
             ) from None
-        return self.workers[await self._directory.place_room(room, self.connected)]
+        return self.workers[await self._directory.place_room(room, self.placeable)]
+
+    async def figures(self) -> dict[str, dict[str, Any]]:
+        """What each worker that answers in time counts, by its id."""
+        workers = [worker for worker in self.workers.values() if worker.connected]
+        found = await asyncio.gather(*(_figures(worker) for worker in workers))
+        return {worker.worker_id: one for worker, one in zip(workers, found, strict=True) if one is not None}
 
     def of(self, transport_id: str) -> WorkerClient | None:
         """The worker that has the transport."""
@@ -98,45 +113,79 @@ class WorkerPool:
     def worker_connected(self, worker: WorkerClient) -> None:
         self._changed.set()
         if self._group is not None:
-            known = frozenset(name for name, holder in self._transports.items() if holder is worker)
-            self._group.create_task(self._reconcile(worker, known))
+            self._group.create_task(self._reconcile(worker))
+            self._empty_draining()
 
-    async def _reconcile(self, worker: WorkerClient, known: frozenset[str]) -> None:
+    async def _reconcile(self, worker: WorkerClient) -> None:
         """Worker and pool may disagree after any time without an event connection.
 
         A worker belongs to one signaling process. What it holds that we do not know was made by a predecessor
         of ours, or was given up while the worker was out of reach: it ends now, so that its peers notice and
-        come back, and nothing is sent twice. What we know and it does not hold ended unreported.
+        come back, and nothing is sent twice, nor anything that is to be paused by now. What we know and it
+        does not hold ended unreported. Tried until both agree.
         """
-        try:
-            held = await worker.transport_ids()
-            await self._end_strangers(worker, held)
-            missing = known - held
-            if missing:  # asked twice: one that is just being made is not listed yet
-                await asyncio.sleep(RECONCILE_AGAIN_S)
-                missing -= await worker.transport_ids()
-        except (TeleconsultError, ValueError, KeyError, TypeError):
-            log.warning("worker.reconcile_failed", worker=worker.worker_id)
-            return
+        boot_id = worker.boot_id
+        while worker.connected and worker.boot_id == boot_id:
+            try:
+                if await self._agree(worker):
+                    return
+            except (TeleconsultError, ValueError, KeyError, TypeError):
+                log.warning("worker.reconcile_failed", worker=worker.worker_id)
+            await asyncio.sleep(RECONCILE_AGAIN_S)
+
+    async def _agree(self, worker: WorkerClient) -> bool:
+        """False when strangers were found: they have to be gone at the next look."""
+        known = self._held_by(worker)
+        held = await worker.transport_ids()
+        strangers = [name for name in held if self._transports.get(name) is not worker]
+        await self._end_strangers(worker, strangers)
+        missing = known - held
+        if missing:  # asked twice: one that is just being made is not listed yet
+            await asyncio.sleep(RECONCILE_AGAIN_S)
+            missing -= await worker.transport_ids()
         for transport_id in missing:
             if self.listener is not None and self._transports.get(transport_id) is worker:
                 self.listener.transport_gone(transport_id, "gone_unnoticed")
+        return not strangers
 
-    async def _end_strangers(self, worker: WorkerClient, held: frozenset[str]) -> None:
+    async def _end_strangers(self, worker: WorkerClient, strangers: Sequence[str]) -> None:
         """Ours are remembered before they are made, so none of them can be taken for a stranger."""
-        strangers = [name for name in held if self._transports.get(name) is not worker]
         if strangers:
             log.info("worker.strangers_ended", worker=worker.worker_id, count=len(strangers))
         for transport_id in strangers:
             await worker.delete(transport_id)
 
+    def _held_by(self, worker: WorkerClient) -> frozenset[str]:
+        return frozenset(name for name, holder in self._transports.items() if holder is worker)
+
     def worker_event(self, worker: WorkerClient, event: Any) -> None:
         if self.listener is not None:
             self.listener.transport_event(event)
 
+    def worker_draining(self, worker: WorkerClient) -> None:
+        log.info("worker.draining", worker=worker.worker_id)
+        self._empty_draining()
+
+    def _empty_draining(self) -> None:
+        """As soon as there is somewhere to go: without it, calls go on until the worker ends."""
+        if self._group is None or self.listener is None or not self.placeable:
+            return
+        draining = {worker for worker in self.workers.values() if worker.draining}
+        leaving = frozenset(name for name, holder in self._transports.items() if holder in draining)
+        if leaving:
+            self._group.create_task(self.listener.move(leaving))
+
     def worker_lost(self, worker: WorkerClient) -> None:
-        lost = frozenset(name for name, holder in self._transports.items() if holder is worker)
+        lost = self._held_by(worker)
         for transport_id in lost:
             del self._transports[transport_id]
         if self.listener is not None:
             self.listener.transports_lost(lost)
+
+
+async def _figures(worker: WorkerClient) -> dict[str, Any] | None:
+    try:
+        async with asyncio.timeout(FIGURES_WITHIN_S):
+            return await worker.stats()
+    except (TeleconsultError, TimeoutError, ValueError):
+        return None
