@@ -5,10 +5,10 @@ import globals from "globals";
 import tseslint from "typescript-eslint";
 
 export default tseslint.config(
-  { ignores: ["dist/", "node_modules/"] },
+  { ignores: ["dist/", "dist-courtroom/", "node_modules/"] },
   js.configs.recommended,
   {
-    files: ["scripts/**/*.mjs", "eslint.config.js"],
+    files: ["scripts/**/*.mjs", "e2e/**/*.mjs", "eslint.config.js"],
     languageOptions: { globals: globals.node },
   },
   {

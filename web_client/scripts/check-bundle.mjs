@@ -15,13 +15,17 @@ if (total > LIMIT_BYTES) problems.push(`JavaScript is ${total} bytes gzipped; th
 
 for (const name of scripts) {
   const text = readFileSync(new URL(`assets/${name}`, dist), "utf8");
-  if (/\beval\(|new Function\(/.test(text)) problems.push(`${name} evaluates text as code`);
+  // A method of that name (elliptic curves have one) is another thing.
+  if (/(?<![.\w$])eval\([^)]*\)(?!\s*\{)|new Function\(/.test(text))
+    problems.push(`${name} evaluates text as code`);
 }
 
-const page = readFileSync(new URL("index.html", dist), "utf8");
-if (/<script(?![^>]*\bsrc=)/.test(page)) problems.push("index.html has an inline script");
-if (/<style|\sstyle=/.test(page)) problems.push("index.html has inline styles");
-if (/\b(?:src|href)="(?:https?:)?\/\//.test(page)) problems.push("index.html names another host");
+for (const name of ["index.html", "docs/index.html"]) {
+  const page = readFileSync(new URL(name, dist), "utf8");
+  if (/<script(?![^>]*\bsrc=)/.test(page)) problems.push(`${name} has an inline script`);
+  if (/<style|\sstyle=/.test(page)) problems.push(`${name} has inline styles`);
+  if (/\b(?:src|href)="(?:https?:)?\/\//.test(page)) problems.push(`${name} names another host`);
+}
 for (const name of assets.filter((one) => one.endsWith(".css"))) {
   const text = readFileSync(new URL(`assets/${name}`, dist), "utf8");
   if (/url\(|@import/.test(text)) problems.push(`${name} loads something`);

@@ -1,8 +1,10 @@
+import type { DrawingsReport } from "./annotation/desk";
 import { inboundByTrack, srtpCipher, type InboundStats } from "./media/inbound";
 import type { Judgement } from "./media/judgement";
 import type { RoomClient } from "./room/client";
 import { feedsOf, shownStatus, type Feed, type ShownStatus } from "./room/feeds";
 import type { TrackInfo } from "./protocol/messages";
+import type { Lowered } from "./room/state";
 
 /** One picture. Counters are the browser's (W3C webrtc-stats), since the connection that carries it was made. */
 export interface FeedReport {
@@ -21,6 +23,10 @@ export interface FeedReport {
   /** From capture to screen, ms; null while the capture time is unknown. */
   ageMs: number | null;
   judgement: Judgement | null;
+  /** The encoding that comes: a rid, empty without layers; null: none, or not told yet. */
+  layer: string | null;
+  /** Why less comes than is shown. */
+  lowered: Lowered;
   packetsReceived: number;
   packetsLost: number;
   srtpCipher: string | null;
@@ -44,6 +50,12 @@ export interface ConnectionReport {
 export interface SupportReport {
   room: string | null;
   link: string | null;
+  /** In the lobby. */
+  waiting: boolean;
+  /** The site paused picture and sound. */
+  paused: boolean;
+  /** Chat messages that the server has not confirmed. */
+  unsent: number;
   clock: { offsetUs: number; rttMs: number } | null;
   receiving: ConnectionReport;
   sending: ConnectionReport;
@@ -56,6 +68,8 @@ export interface SupportReport {
 /** `window.teleconsult`: read-only, for tests and for people who help on the telephone. Contains no secrets. */
 export interface Support {
   stats: () => Promise<SupportReport>;
+  /** What is drawn, by feed. */
+  drawings: () => Record<string, DrawingsReport>;
 }
 
 declare global {
@@ -72,7 +86,10 @@ export function supportRoom(client: RoomClient | null): void {
 }
 
 export function installSupport(target: Window): void {
-  const support: Support = Object.freeze({ stats: () => report(current) });
+  const support: Support = Object.freeze({
+    stats: () => report(current),
+    drawings: () => current?.media.drawings.report() ?? {},
+  });
   Object.defineProperty(target, "teleconsult", { value: support });
 }
 
@@ -81,7 +98,8 @@ const NOT_CONNECTED: ConnectionReport = { state: null, srtpCipher: null };
 async function report(client: RoomClient | null): Promise<SupportReport> {
   if (client === null) {
     const nothing = { receiving: NOT_CONNECTED, sending: NOT_CONNECTED, feeds: {}, audio: {} };
-    return { room: null, link: null, clock: null, ...nothing };
+    const nowhere = { room: null, link: null, waiting: false, paused: false, unsent: 0, clock: null };
+    return { ...nowhere, ...nothing };
   }
   const [incoming, outgoing] = await Promise.all([
     client.subscriber.getStats(),
@@ -96,8 +114,11 @@ async function report(client: RoomClient | null): Promise<SupportReport> {
   return {
     room: state.room,
     link: state.link,
+    waiting: state.waiting,
+    paused: state.consultation?.paused ?? false,
+    unsent: client.chat.outbox.store.get().length,
     clock: client.clock.best,
-    receiving: { state: client.subscriber.state, srtpCipher: cipher },
+    receiving: { state: incoming && client.subscriber.state, srtpCipher: cipher },
     sending: { state: client.own.publisher.state, srtpCipher: outgoing && srtpCipher(outgoing) },
     feeds: Object.fromEntries(
       feedsOf(state).map((feed) => [
@@ -126,6 +147,7 @@ function feedReport(
   const key = trackId ?? "";
   const reading = client.monitor.readings.get().feeds.get(key);
   const meter = client.monitor.meter(key);
+  const shownLayer = client.store.get().layers.get(key);
   const firstFrameMs = meter?.firstFrameMs ?? null;
   return {
     state: shownStatus(feed, reading ?? null),
@@ -140,6 +162,8 @@ function feedReport(
     longestGapMs: meter?.longestGapMs ?? 0,
     ageMs: reading?.ageMs ?? null,
     judgement: reading?.judgement ?? null,
+    layer: shownLayer?.layer ?? null,
+    lowered: shownLayer?.lowered ?? null,
     packetsReceived: inbound?.packetsReceived ?? 0,
     packetsLost: inbound?.packetsLost ?? 0,
   };

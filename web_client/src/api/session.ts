@@ -1,185 +1,209 @@
-import type { ConsultationInfo, Participant } from "../protocol/messages";
+import { Store } from "../room/store";
 import { ApiError, callApi, type Call, type Fetch } from "./http";
+import { SignOutNotes } from "./signOutNotes";
+import { TokenKeeper, type TokenStorage } from "./tokenKeeper";
+import type { JoinedRoom, Me, Redeemed, Tokens } from "./types";
 
-export interface Me {
-  user_id: string;
-  username: string;
-  display_name: string;
-  role: Participant["role"];
-  organisation: string;
-}
+export type { Consultation, JoinedRoom, Me } from "./types";
+export type { TokenStorage } from "./tokenKeeper";
 
-/** An open consultation the signed-in person may see. */
-export interface Consultation {
-  consultation_id: string;
-  room: string;
-  header: ConsultationInfo["header"];
-  state: string;
-  record: boolean;
-  opened_at_us: number | null;
-}
-
-export interface JoinedRoom {
-  token: string;
-  expires_in: number;
+/** What a guest's invitation opened. */
+export interface Visit {
   room: string;
   consultation_id: string;
-  ws_url: string;
+  site: string;
 }
 
-interface Tokens {
-  access_token: string;
-  expires_in: number;
-  refresh_token: string;
+/** Why nobody is signed in; null: nobody was, in this tab. */
+export type SignedOutWhy = "left" | "expired" | "reused" | "closed" | "other-tab" | "copied" | null;
+
+export type Account =
+  /** `unreachable`: the server did not answer; `restore` is to be tried again. */
+  | { phase: "restoring"; unreachable: boolean }
+  /** `visit`: who was here came by an invitation and has no password to sign in with. */
+  | { phase: "signed-out"; why: SignedOutWhy; visit: Visit | null }
+  | { phase: "in"; me: Me; visit: Visit | null };
+
+export interface SessionParts {
+  /** This tab's storage. */
+  tab: TokenStorage;
+  /** Storage shared by all tabs of this browser. */
+  shared: TokenStorage;
+  fetcher?: Fetch;
+  /** Monotonic, ms. */
+  now?: () => number;
+  /** Unix ms. */
+  wallMs?: () => number;
+  /** The page is in the background, where the browser may discard it without a word. */
+  hidden?: () => boolean;
+  /** Resolves to false when another tab has this session: this one is a copy of it. */
+  claim?: (name: string) => Promise<boolean>;
 }
 
-/** The three methods of `Storage` this needs. */
-export type TokenStorage = Pick<Storage, "getItem" | "setItem" | "removeItem">;
+const VISIT_KEY = "teleconsult.guest";
+const SESSION_NAME_KEY = "teleconsult.session";
 
-const REFRESH_KEY = "teleconsult.refresh";
-/** The server takes a refresh token twice within 10 s, for answers that got lost: both tries must fit in there. */
-const REFRESH_TIMEOUT_MS = 4_000;
-/** Refresh when this share of the access token's life is over, before anything fails. */
-const REFRESH_AT = 0.8;
-
-/**
- * Who is signed in.
- *
- * Tokens live in memory. Only while the page is hidden or being left, the refresh token is parked in
- * `sessionStorage`, so that a reload (or a browser that discards a tab in the background) does not ask for the
- * password again in the middle of a consultation. It dies with the tab, and the server can revoke it. A duplicated
- * tab finds nothing there: two tabs with one refresh token would look like theft to the server. No script of another
- * origin runs here (CSP), and a cookie would bring CSRF and be shared by everyone using this browser profile.
- */
+/** Who uses this tab: signs in and out, goes on after a reload, and makes the signed-in person's calls. */
 export class Session {
-  private accessToken: string | null = null;
-  private refreshToken: string | null = null;
-  private refreshAfterMs = 0;
-  private refreshing: Promise<void> | null = null;
+  readonly account: Store<Account>;
+  private readonly tokens: TokenKeeper;
+  private readonly notes: SignOutNotes;
+  private readonly tab: TokenStorage;
+  private readonly fetcher: Fetch;
+  private readonly claim: (name: string) => Promise<boolean>;
+  private readonly hidden: () => boolean;
+  private redeeming: { token: string; secret: string } | null = null;
 
-  constructor(
-    private readonly storage: TokenStorage,
-    private readonly fetcher: Fetch = (url, init) => fetch(url, init),
-    private readonly now: () => number = () => performance.now(),
-  ) {}
-
-  async signIn(username: string, password: string): Promise<Me> {
-    const body = { username, password };
-    this.keep((await callApi("/auth/login", { method: "POST", body }, this.fetcher)) as Tokens);
-    return this.me();
-  }
-
-  /** Go on after a reload; null when there is nothing to go on with. Throws when the server is out of reach. */
-  async restore(): Promise<Me | null> {
-    this.unpark();
-    if (this.refreshToken === null) return null;
-    try {
-      await this.refresh();
-      return await this.me();
-    } catch (error) {
-      if (error instanceof ApiError && !error.isTemporary) return null;
-      throw error;
-    }
-  }
-
-  /** Forgets everything at once; tells the server if it can be told. */
-  signOut(): void {
-    const { accessToken, refreshToken } = this;
-    const fresh = this.now() < this.refreshAfterMs;
-    this.forget();
-    this.endAtServer(fresh ? accessToken : null, refreshToken).catch(() => undefined);
-  }
-
-  /** The page is hidden or goes: keep what a reload needs. */
-  park(): void {
-    if (this.refreshToken !== null) this.storage.setItem(REFRESH_KEY, this.refreshToken);
-  }
-
-  /** The page is in front again. */
-  unpark(): void {
-    this.refreshToken ??= this.storage.getItem(REFRESH_KEY);
-    this.storage.removeItem(REFRESH_KEY);
-  }
-
-  async me(): Promise<Me> {
-    return (await this.call("/me", {})) as Me;
-  }
-
-  async openConsultations(): Promise<Consultation[]> {
-    return (await this.call("/consultations?state=open", {})) as Consultation[];
-  }
-
-  async join(room: string): Promise<JoinedRoom> {
-    const path = `/rooms/${encodeURIComponent(room)}/join`;
-    return (await this.call(path, { method: "POST", body: {} })) as JoinedRoom;
-  }
-
-  private async call(path: string, call: Call): Promise<unknown> {
-    if (this.now() >= this.refreshAfterMs) await this.refresh();
-    try {
-      return await callApi(path, { ...call, token: this.accessToken }, this.fetcher);
-    } catch (error) {
-      if (!(error instanceof ApiError) || error.status !== 401) throw error;
-    }
-    // Revoked or expired earlier than we thought: one more try with a new token.
-    await this.refresh();
-    return callApi(path, { ...call, token: this.accessToken }, this.fetcher);
-  }
-
-  /** One refresh at a time: the second of two would find its refresh token used up. */
-  private async refresh(): Promise<void> {
-    this.refreshing ??= this.refreshNow().finally(() => {
-      this.refreshing = null;
+  constructor(parts: SessionParts) {
+    this.tab = parts.tab;
+    this.fetcher = parts.fetcher ?? ((url, init) => fetch(url, init));
+    this.claim = parts.claim ?? (() => Promise.resolve(true));
+    this.hidden = parts.hidden ?? (() => false);
+    this.notes = new SignOutNotes(parts.tab, parts.shared, parts.wallMs ?? (() => Date.now()));
+    this.account = new Store<Account>({ phase: "restoring", unreachable: false });
+    this.tokens = new TokenKeeper(parts.tab, this.fetcher, parts.now ?? (() => performance.now()), (code) => {
+      this.showOut(whyOf(code));
     });
-    return this.refreshing;
   }
 
-  private async refreshNow(): Promise<void> {
-    if (this.refreshToken === null) throw new ApiError(401, "signed_out", "");
+  /** `code`: of the second factor. Throws `ApiError` when the server does not let this person in. */
+  async signIn(username: string, password: string, code?: string): Promise<void> {
+    const body = code === undefined ? { username, password } : { username, password, code };
+    const tokens = (await callApi("/auth/login", { method: "POST", body }, this.fetcher)) as Tokens;
+    await this.begin(tokens, null);
+  }
+
+  /** Enter by an invitation. Its token is good once: what it was exchanged for is kept, whatever happens next. */
+  async redeem(token: string, name: string): Promise<Visit> {
+    const proof = { token, client_secret: this.secretFor(token) };
+    const body = name === "" ? proof : { ...proof, name };
+    const call: Call = { method: "POST", body };
+    const redeemed = (await callApi("/invitations/redeem", call, this.fetcher)) as Redeemed;
+    const { room, consultation_id, site } = redeemed;
+    const visit = { room, consultation_id, site };
+    // Whoever used this tab before leaves it now.
+    if (this.tokens.held) this.tokens.end();
+    await this.begin(redeemed, visit);
+    return visit;
+  }
+
+  /** The same for every try with one invitation: if an answer is lost, the next try is known to be ours. */
+  private secretFor(token: string): string {
+    if (this.redeeming?.token !== token) {
+      const bytes = crypto.getRandomValues(new Uint8Array(16));
+      const secret = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+      this.redeeming = { token, secret };
+    }
+    return this.redeeming.secret;
+  }
+
+  /** Go on after a reload, or after the server was out of reach. The result is in `account`. */
+  async restore(): Promise<void> {
+    this.tokens.unpark();
+    if (!this.tokens.held) {
+      this.showOut(null);
+      return;
+    }
+    const name = this.tab.getItem(SESSION_NAME_KEY);
+    if (name !== null && !(await this.claim(name))) {
+      this.tokens.forget();
+      this.showOut("copied");
+      return;
+    }
+    if (this.hidden()) this.tokens.park();
+    await this.learnWhoIAm();
+  }
+
+  /** Forgets at once, here and in this person's other tabs; tells the server if it can be told. */
+  signOut(): void {
+    const account = this.account.get();
+    if (account.phase === "in") this.notes.leave(account.me.user_id);
+    this.end("left");
+  }
+
+  /** Another tab wrote to the shared storage: did this person sign out there? */
+  heed(): void {
+    const account = this.account.get();
+    if (account.phase === "in" && this.notes.hasLeft(account.me.user_id)) this.end("other-tab");
+  }
+
+  /** Somebody with an account wants this tab, after a guest was here. */
+  forgetVisit(): void {
+    this.tab.removeItem(VISIT_KEY);
+    if (!this.tokens.held) this.showOut(null);
+  }
+
+  park(): void {
+    this.tokens.park();
+  }
+
+  unpark(): void {
+    this.tokens.unpark();
+  }
+
+  /** A call of the signed-in person, with a good token. Throws `ApiError`. */
+  async request<Answer>(path: string, call: Call = {}): Promise<Answer> {
+    return (await this.tokens.request(path, call)) as Answer;
+  }
+
+  /** An access token for the replay's workers, which call the service by themselves; null when signed out. */
+  bearer(refused: boolean): Promise<string | null> {
+    return this.tokens.bearer(refused);
+  }
+
+  join(room: string): Promise<JoinedRoom> {
+    return this.request(`/rooms/${encodeURIComponent(room)}/join`, { method: "POST", body: {} });
+  }
+
+  private async begin(tokens: Tokens, visit: Visit | null): Promise<void> {
+    this.tokens.begin(tokens);
+    this.notes.enter();
+    const name = newName();
+    this.tab.setItem(SESSION_NAME_KEY, name);
+    if (visit === null) this.tab.removeItem(VISIT_KEY);
+    else this.tab.setItem(VISIT_KEY, JSON.stringify(visit));
+    await this.claim(name);
+    await this.learnWhoIAm();
+  }
+
+  private async learnWhoIAm(): Promise<void> {
     try {
-      await this.exchange(this.refreshToken).catch((error: unknown) => {
-        // Perhaps only the answer was lost: ask again at once, while the server still takes the same token.
-        if (error instanceof ApiError && error.status === 0 && this.refreshToken !== null) {
-          return this.exchange(this.refreshToken);
-        }
-        throw error;
-      });
+      const me = await this.request<Me>("/me");
+      this.account.set({ phase: "in", me, visit: this.visit() });
+      this.heed();
     } catch (error) {
-      if (error instanceof ApiError && !error.isTemporary) this.forget();
-      throw error;
+      if (!(error instanceof ApiError)) throw error;
+      if (error.isTemporary && this.tokens.held) this.account.set({ phase: "restoring", unreachable: true });
+      else if (this.tokens.held) this.end("expired");
     }
   }
 
-  private async exchange(refreshToken: string): Promise<void> {
-    this.keep(await this.askForTokens(refreshToken));
+  private end(why: SignedOutWhy): void {
+    this.tokens.end();
+    this.showOut(why);
   }
 
-  private async askForTokens(refreshToken: string): Promise<Tokens> {
-    const call: Call = {
-      method: "POST",
-      body: { refresh_token: refreshToken },
-      timeoutMs: REFRESH_TIMEOUT_MS,
-    };
-    return (await callApi("/auth/refresh", call, this.fetcher)) as Tokens;
+  private showOut(why: SignedOutWhy): void {
+    this.account.set({ phase: "signed-out", why, visit: this.visit() });
   }
 
-  /** With an access token that has expired, the server would not listen: the session would live on there. */
-  private async endAtServer(accessToken: string | null, refreshToken: string | null): Promise<void> {
-    let token = accessToken;
-    if (token === null && refreshToken !== null) token = (await this.askForTokens(refreshToken)).access_token;
-    if (token !== null) await callApi("/auth/logout", { method: "POST", token }, this.fetcher);
+  private visit(): Visit | null {
+    try {
+      return JSON.parse(this.tab.getItem(VISIT_KEY) ?? "null") as Visit | null;
+    } catch {
+      return null;
+    }
   }
+}
 
-  private keep(tokens: Tokens): void {
-    this.accessToken = tokens.access_token;
-    this.refreshAfterMs = this.now() + tokens.expires_in * 1000 * REFRESH_AT;
-    this.refreshToken = tokens.refresh_token;
-    if (this.storage.getItem(REFRESH_KEY) !== null) this.park();
-  }
+/** No secret; `crypto.randomUUID` would need an encrypted page. */
+function newName(): string {
+  return [...crypto.getRandomValues(new Uint32Array(3))].map((word) => word.toString(36)).join("-");
+}
 
-  private forget(): void {
-    this.accessToken = null;
-    this.refreshToken = null;
-    this.storage.removeItem(REFRESH_KEY);
-  }
+/** `code`: why the server does not renew the session (`core/sessions.py`). */
+function whyOf(code: string): SignedOutWhy {
+  if (code === "refresh_token_reused") return "reused";
+  if (code === "account_closed") return "closed";
+  return code === "signed_out" ? null : "expired";
 }

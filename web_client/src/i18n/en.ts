@@ -1,3 +1,8 @@
+import { audioEn } from "./words/audio";
+import { pagesEn } from "./words/pages";
+import { panelsEn } from "./words/panels";
+import { stageEn } from "./words/stage";
+
 /** Every word on screen, in English. `Dictionary` is this object's shape, so a missing translation does not compile. */
 export const en = {
   productName: "Teleconsult",
@@ -11,7 +16,7 @@ export const en = {
     submit: "Sign in",
     submitting: "Signing in…",
     wrong: "User name or password is wrong. Try again.",
-    throttled: "Too many attempts. Wait a minute, then try again.",
+    throttled: "Too many attempts. Wait a moment, then try again.",
     missing: "Enter your user name and your password.",
     unreachable: "The service cannot be reached. Check the network, then try again.",
     restoreFailed: "The service cannot be reached. This page tries again by itself.",
@@ -37,33 +42,12 @@ export const en = {
     join: "Join",
     joinNamed: (header: string) => `Join ${header}`,
     room: (room: string) => `Room ${room}`,
-    openedAt: (time: string) => `Opened ${time}`,
     recorded: "Is recorded",
     notRecorded: "Is not recorded",
     unnamed: "Patient details not entered",
     none: "No consultation is open for you.",
     noneHint: "When the site opens one it appears here by itself.",
     failed: "The list cannot be loaded. This page tries again by itself.",
-    joinHint: "You join with microphone and camera off.",
-  },
-
-  noRoomsHere: {
-    auditor: {
-      title: "Signed in as auditor",
-      body: "Auditors do not enter live rooms. Replay in the browser is not part of this version yet.",
-      today:
-        "Today, archives are checked and opened on the command line, on a machine that has the archive and, for opening, your key:",
-    },
-    admin: {
-      title: "Signed in as administrator",
-      body: "Administrators do not enter live rooms. This version has no administration pages yet.",
-      today: "Today, the service is set up on its server, with the command line and the configuration file:",
-    },
-    other: {
-      title: "Nothing to do here",
-      body: "This account belongs to a device or a service. It works without this page.",
-      today: "Sign in with a person's account to join a consultation.",
-    },
   },
 
   room: {
@@ -95,14 +79,13 @@ export const en = {
     recording: "REC",
     recordingLong: "This consultation is being recorded",
     failed: "Recording failed",
-    failedWhy: (reason: string) => `Recording failed: ${reason}`,
   },
 
   endings: {
     ended: "The consultation has ended.",
     endedHint: "The site closed it. Nothing is sent or received any more.",
     removed: "You were removed from this room.",
-    removedHint: "Ask the site if this was a mistake.",
+    removedHint: "If this was a mistake, call the site. To come back in, they have to let you in.",
     forbidden: "You are not invited to this room.",
     forbiddenHint: "Ask the site to invite you, then join again.",
     notFound: "This room is not open.",
@@ -122,7 +105,6 @@ export const en = {
     reconnecting: "Reconnecting",
     left: "Left",
     unsupported: (codec: string) => `This browser cannot show ${codec} video`,
-    unsupportedHint: "Open this room in Chrome or Edge.",
     lastPicture: (span: string) => `Last picture ${span} ago`,
     leftSince: (span: string) => `Left ${span} ago`,
     age: (ms: number) => `delay ${ms} ms`,
@@ -176,6 +158,17 @@ export const en = {
       "refused-by-server": "The service does not take your camera in this room. You can go on watching.",
       unknown: "The camera could not be started. Try again, or restart the browser.",
     },
+    screen: {
+      blocked: "Screen blocked by the browser. Click the lock beside the address and allow sharing it.",
+      "none-found": "There is no screen or window to share.",
+      "in-use":
+        "The system did not hand over the screen. Close other programs that record it, then try again.",
+      "insecure-page": "The browser shares no screen from an unencrypted page. Open this page with https://.",
+      unsuitable: "This screen cannot be shared. Choose another window, then try again.",
+      unplugged: "The shared screen has gone. Share another one.",
+      "refused-by-server": "The service does not take your screen in this room. You can go on watching.",
+      unknown: "The screen could not be shared. Try again, or restart the browser.",
+    },
   },
 
   people: {
@@ -205,7 +198,18 @@ export const en = {
   time: {
     seconds: (count: number) => `${count} s`,
     minutes: (count: number) => `${count} min`,
+    hours: (count: number) => `${count} h`,
+    days: (count: number) => `${count} days`,
+    kept: (days: number) =>
+      days % 365 === 0
+        ? `${days / 365} year${days === 365 ? "" : "s"}`
+        : `${days} day${days === 1 ? "" : "s"}`,
   },
+
+  pages: pagesEn,
+  panels: panelsEn,
+  stage: stageEn,
+  audio: audioEn,
 };
 
 export type Dictionary = typeof en;

@@ -5,6 +5,8 @@ import { zh } from "./zh";
 export type Language = "en" | "zh-CN";
 
 export const DICTIONARIES: Record<Language, Dictionary> = { en, "zh-CN": zh };
+/** Each in its own words, so that anyone finds the way out of a foreign one. */
+export const LANGUAGE_NAMES: Record<Language, string> = { en: "English", "zh-CN": "中文" };
 
 const KEY = "teleconsult.language";
 
@@ -27,8 +29,11 @@ export class LanguageChoice {
   }
 
   toggle(): void {
-    const next = this.store.get() === "en" ? "zh-CN" : "en";
-    this.storage.setItem(KEY, next);
-    this.store.set(next);
+    this.choose(this.store.get() === "en" ? "zh-CN" : "en");
+  }
+
+  choose(language: Language): void {
+    this.storage.setItem(KEY, language);
+    this.store.set(language);
   }
 }

@@ -16,6 +16,7 @@ export interface Texts {
   text: Dictionary;
   language: Language;
   toggleLanguage: () => void;
+  setLanguage: (language: Language) => void;
 }
 
 export function useText(): Texts {
@@ -27,6 +28,9 @@ export function useText(): Texts {
     language,
     toggleLanguage: () => {
       choice.toggle();
+    },
+    setLanguage: (chosen) => {
+      choice.choose(chosen);
     },
   };
 }

@@ -1,3 +1,7 @@
+import { audioZh } from "./words/audio";
+import { pagesZh } from "./words/pages";
+import { panelsZh } from "./words/panels";
+import { stageZh } from "./words/stage";
 import type { Dictionary } from "./en";
 
 export const zh: Dictionary = {
@@ -12,7 +16,7 @@ export const zh: Dictionary = {
     submit: "登录",
     submitting: "正在登录…",
     wrong: "用户名或密码不正确，请重试。",
-    throttled: "尝试次数过多，请等待一分钟后再试。",
+    throttled: "尝试次数过多，请稍候再试。",
     missing: "请输入用户名和密码。",
     unreachable: "无法连接服务。请检查网络后重试。",
     restoreFailed: "无法连接服务，页面会自动重试。",
@@ -21,7 +25,7 @@ export const zh: Dictionary = {
   account: {
     signedInAs: (name, role) => `${name} · ${role}`,
     signOut: "退出登录",
-    switchLanguage: "Switch to English",
+    switchLanguage: "EN: switch to English",
   },
 
   roles: {
@@ -38,32 +42,12 @@ export const zh: Dictionary = {
     join: "加入",
     joinNamed: (header) => `加入会诊：${header}`,
     room: (room) => `会诊室 ${room}`,
-    openedAt: (time) => `开始于 ${time}`,
     recorded: "本会诊录像",
     notRecorded: "本会诊不录像",
     unnamed: "尚未填写患者信息",
     none: "目前没有您可以参加的会诊。",
     noneHint: "现场发起会诊后，会自动显示在这里。",
     failed: "无法加载列表，页面会自动重试。",
-    joinHint: "加入时麦克风和摄像头均为关闭状态。",
-  },
-
-  noRoomsHere: {
-    auditor: {
-      title: "已以档案审核员身份登录",
-      body: "档案审核员不进入正在进行的会诊室。当前版本还不支持在浏览器中回放。",
-      today: "目前请在存有归档的计算机上用命令行核验归档；打开归档还需要您的密钥：",
-    },
-    admin: {
-      title: "已以管理员身份登录",
-      body: "管理员不进入正在进行的会诊室。当前版本还没有管理页面。",
-      today: "目前请在服务器上用命令行和配置文件进行设置：",
-    },
-    other: {
-      title: "此处无需操作",
-      body: "该账号属于设备或服务，无需使用本页面。",
-      today: "请用个人账号登录以参加会诊。",
-    },
   },
 
   room: {
@@ -95,14 +79,13 @@ export const zh: Dictionary = {
     recording: "录像中",
     recordingLong: "本次会诊正在录像",
     failed: "录像失败",
-    failedWhy: (reason) => `录像失败：${reason}`,
   },
 
   endings: {
     ended: "会诊已结束。",
     endedHint: "现场已关闭会诊，不再收发任何内容。",
     removed: "您已被移出会诊室。",
-    removedHint: "如有误会，请联系现场。",
+    removedHint: "如有误会，请联系现场。再次进入须经现场允许。",
     forbidden: "您未被邀请参加该会诊。",
     forbiddenHint: "请联系现场邀请您，然后重新加入。",
     notFound: "该会诊室未开放。",
@@ -122,7 +105,6 @@ export const zh: Dictionary = {
     reconnecting: "正在重连",
     left: "已离开",
     unsupported: (codec) => `此浏览器无法显示 ${codec} 视频`,
-    unsupportedHint: "请用 Chrome 或 Edge 打开本会诊室。",
     lastPicture: (span) => `最后一帧在 ${span}前`,
     leftSince: (span) => `${span}前离开`,
     age: (ms) => `延迟 ${ms} 毫秒`,
@@ -175,6 +157,16 @@ export const zh: Dictionary = {
       "refused-by-server": "您在本会诊室没有发送视频的权限，可以继续观看。",
       unknown: "无法启动摄像头。请重试，或重新启动浏览器。",
     },
+    screen: {
+      blocked: "浏览器已禁用屏幕共享。请点击地址栏旁的锁形图标并允许共享。",
+      "none-found": "没有可以共享的屏幕或窗口。",
+      "in-use": "系统未能提供屏幕。请关闭其他录屏程序，然后重试。",
+      "insecure-page": "浏览器不允许未加密的页面共享屏幕。请用 https:// 打开本页面。",
+      unsuitable: "无法共享该屏幕。请选择其他窗口，然后重试。",
+      unplugged: "共享的屏幕已不存在。请重新共享。",
+      "refused-by-server": "您在本会诊室没有共享屏幕的权限，可以继续观看。",
+      unknown: "无法共享屏幕。请重试，或重新启动浏览器。",
+    },
   },
 
   people: {
@@ -204,5 +196,13 @@ export const zh: Dictionary = {
   time: {
     seconds: (count) => `${count} 秒`,
     minutes: (count) => `${count} 分钟`,
+    hours: (count) => `${count} 小时`,
+    days: (count) => `${count} 天`,
+    kept: (days) => (days % 365 === 0 ? `${days / 365} 年` : `${days} 天`),
   },
+
+  pages: pagesZh,
+  panels: panelsZh,
+  stage: stageZh,
+  audio: audioZh,
 };

@@ -8,14 +8,33 @@ export async function drained(): Promise<void> {
 export class FakeTrack {
   onended: (() => void) | null = null;
   stopped = false;
+  contentHint = "";
+  settings: MediaTrackSettings = {};
+  /** Whether the browser can change an open track. */
+  obeys = false;
+  asked: MediaTrackConstraints[] = [];
 
   constructor(
     readonly kind: "audio" | "video",
     readonly id: string = kind,
   ) {}
 
+  get label(): string {
+    return this.id;
+  }
+
   stop(): void {
     this.stopped = true;
+  }
+
+  getSettings(): MediaTrackSettings {
+    return this.settings;
+  }
+
+  applyConstraints(constraints: MediaTrackConstraints): Promise<void> {
+    this.asked.push(constraints);
+    if (this.obeys) this.settings = { ...this.settings, ...(constraints as MediaTrackSettings) };
+    return Promise.resolve();
   }
 }
 
@@ -28,19 +47,35 @@ export const asTrack = (track: FakeTrack) => track as unknown as MediaStreamTrac
 
 class FakeTransceiver {
   readonly receiver: { track: FakeTrack; jitterBufferTarget: number | null };
-  readonly sender: { track: unknown; replaceTrack: (track: unknown) => Promise<void> };
+  readonly sender: FakeSender;
   mid: string | null = null;
+  direction: RTCRtpTransceiverDirection;
 
-  constructor(kind: "audio" | "video", id: string, track: unknown) {
+  constructor(kind: "audio" | "video", id: string, track: unknown, init?: RTCRtpTransceiverInit) {
     this.receiver = { track: new FakeTrack(kind, id), jitterBufferTarget: null };
-    const sender = {
-      track,
-      replaceTrack: (next: unknown) => {
-        sender.track = next;
-        return Promise.resolve();
-      },
-    };
-    this.sender = sender;
+    this.direction = init?.direction ?? "recvonly";
+    this.sender = new FakeSender(track, init?.sendEncodings ?? []);
+  }
+}
+
+class FakeSender {
+  constructor(
+    public track: unknown,
+    private encodings: RTCRtpEncodingParameters[],
+  ) {}
+
+  replaceTrack(next: unknown): Promise<void> {
+    this.track = next;
+    return Promise.resolve();
+  }
+
+  getParameters(): { encodings: RTCRtpEncodingParameters[] } {
+    return structuredClone({ encodings: this.encodings });
+  }
+
+  setParameters({ encodings }: { encodings: RTCRtpEncodingParameters[] }): Promise<void> {
+    this.encodings = encodings;
+    return Promise.resolve();
   }
 }
 
@@ -79,9 +114,9 @@ export class FakePeerConnection {
     return Promise.resolve();
   }
 
-  addTransceiver(track: FakeTrack | "audio" | "video"): FakeTransceiver {
+  addTransceiver(track: FakeTrack | "audio" | "video", init?: RTCRtpTransceiverInit): FakeTransceiver {
     const kind = typeof track === "string" ? track : track.kind;
-    const made = new FakeTransceiver(kind, "", typeof track === "string" ? null : track);
+    const made = new FakeTransceiver(kind, "", typeof track === "string" ? null : track, init);
     this.transceivers.push(made);
     return made;
   }

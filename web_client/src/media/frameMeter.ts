@@ -31,11 +31,14 @@ export class FrameMeter {
     if (this.ages.length > MAX_SAMPLES) this.ages.shift();
   }
 
-  /** The decoder's counter. Counts as life too: a hidden page shows no frames but still receives them. */
-  framesDecoded(atMs: number, frames: number): void {
+  /**
+   * The decoder's counter. `isLife`: nothing shows this picture now and could tell of its frames, as on a hidden page;
+   * else only what came on screen counts, because a picture may stand still while the decoder goes on.
+   */
+  framesDecoded(atMs: number, frames: number, isLife = true): void {
     const before = this.decoded.at(-1);
     if (before !== undefined && frames < before.frames) this.decoded = [];
-    else if (before !== undefined && frames > before.frames) this.arrived(atMs);
+    else if (before !== undefined && frames > before.frames && isLife) this.arrived(atMs);
     this.decoded.push({ atMs, frames });
     while (this.decoded.length > 2 && (this.decoded[1]?.atMs ?? atMs) <= atMs - RATE_WINDOW_MS) {
       this.decoded.shift();

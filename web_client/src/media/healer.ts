@@ -3,6 +3,12 @@ import { IceRecovery, type Remedy } from "./recovery";
 /** How to carry out a remedy on one peer connection. */
 export type Treat = Record<Remedy, () => void>;
 
+/** `silentMs`: for how long nothing has arrived. */
+export interface Condition {
+  state: RTCPeerConnectionState | null;
+  silentMs: number;
+}
+
 /** Looks after both peer connections; called on every change and on every tick. */
 export class MediaHealer {
   private readonly receiving = new IceRecovery();
@@ -14,15 +20,17 @@ export class MediaHealer {
   ) {}
 
   /** A state is null while there is nothing to receive or to send. */
-  look(
-    receiving: RTCPeerConnectionState | null,
-    sending: RTCPeerConnectionState | null,
-    nowMs: number,
-  ): void {
-    const forReceiving = receiving === null ? null : this.receiving.update(receiving, nowMs);
+  look(receiving: Condition, sending: Condition, nowMs: number): void {
+    const forReceiving = remedyFor(this.receiving, receiving, nowMs);
     if (forReceiving !== null) this.treatReceiving[forReceiving]();
-    const forSending = sending === null ? null : this.sending.update(sending, nowMs);
+    const forSending = remedyFor(this.sending, sending, nowMs);
     if (forSending !== null) this.treatSending[forSending]();
+  }
+
+  /** The network changed, and both were restarted for it. */
+  restarted(nowMs: number): void {
+    this.receiving.restarted(nowMs);
+    this.sending.restarted(nowMs);
   }
 
   /** Both connections begin anew. */
@@ -31,3 +39,6 @@ export class MediaHealer {
     this.sending.reset();
   }
 }
+
+const remedyFor = (recovery: IceRecovery, { state, silentMs }: Condition, nowMs: number) =>
+  state === null ? null : recovery.update(state, nowMs, silentMs);

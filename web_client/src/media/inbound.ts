@@ -67,7 +67,7 @@ export function unrepairedLossShare(before: InboundStats, after: InboundStats): 
 }
 
 /** Louder than this (RMS, full scale is 1) counts as speech: about −40 dB. */
-const SPEECH_RMS = 0.01;
+export const SPEECH_RMS = 0.01;
 
 export function isSpeech(before: InboundStats, after: InboundStats): boolean {
   const seconds = after.totalSamplesDuration - before.totalSamplesDuration;

@@ -1,4 +1,7 @@
-import { capture, type DeviceProblem } from "./devices";
+import { isProcessedAs, audioConstraints } from "./constraints";
+import { capture, findDevice, listDevices, watchDevices, type Captured } from "./devices";
+import { OwnDevice } from "./ownDevice";
+import { preferences, type ChosenDevice, type DevicePreferences, type Preferences } from "./preferences";
 import type { OwnSource } from "./publisher";
 import type { DeviceState } from "../room/state";
 
@@ -6,87 +9,127 @@ export interface OwnDevicesEvents {
   /** Send this track from now on; null: send nothing. */
   send: (source: OwnSource, track: MediaStreamTrack | null) => Promise<void>;
   changed: (source: OwnSource, state: DeviceState) => void;
+  /** The chosen device, or the one in use, is not there; the one of this name is used instead. */
+  replaced?: (source: OwnSource, label: string) => void;
 }
 
+/** What lies outside: the browser's devices and this person's choices. */
+export interface DeviceWorld {
+  request: (source: OwnSource) => Promise<Captured>;
+  list: typeof listDevices;
+  watch: typeof watchDevices;
+  wishes: Preferences;
+}
+
+const BROWSER: DeviceWorld = {
+  request: (source) => capture(source),
+  list: listDevices,
+  watch: watchDevices,
+  wishes: preferences,
+};
+
+const SOURCES = ["microphone", "camera", "screen"] as const;
+const CAPTURED_BY_CHOICE = ["microphone", "camera"] as const;
+
 /**
- * Microphone and camera of this person. Nothing is captured before it is asked for. A muted microphone stays open,
- * so that talking begins with the first syllable; a camera that is switched off is closed and its light goes out.
+ * Microphone, camera and screen of this person. Nothing is captured before it is asked for. A muted microphone stays
+ * open, so that talking begins with the first syllable; a camera that is switched off is closed and its light goes
+ * out. Follows the preferences: another choice replaces what is captured, without negotiation.
  */
 export class OwnDevices {
-  private captured = new Map<OwnSource, MediaStreamTrack>();
-  private wanted: Record<OwnSource, boolean> = { microphone: false, camera: false };
-  private asking = new Set<OwnSource>();
+  private readonly devices: Readonly<Record<OwnSource, OwnDevice>>;
+  private readonly stopFollowing: (() => void)[];
+  private applied: DevicePreferences;
 
   constructor(
-    private readonly events: OwnDevicesEvents,
-    private readonly request: typeof capture = capture,
-  ) {}
-
-  isOn(source: OwnSource): boolean {
-    return this.wanted[source];
+    events: OwnDevicesEvents,
+    private readonly world: DeviceWorld = BROWSER,
+  ) {
+    const { request, wishes, watch } = world;
+    const device = (source: OwnSource) =>
+      new OwnDevice(
+        source,
+        {
+          send: (track) => events.send(source, track),
+          changed: (state) => {
+            events.changed(source, state);
+          },
+          replaced: (label) => events.replaced?.(source, label),
+        },
+        () => request(source),
+      );
+    this.devices = { microphone: device("microphone"), camera: device("camera"), screen: device("screen") };
+    this.applied = wishes.get();
+    this.stopFollowing = [
+      wishes.store.subscribe(() => void this.preferencesChanged()),
+      watch(() => void this.devicesChanged()),
+    ];
   }
 
-  async set(source: OwnSource, on: boolean): Promise<void> {
-    this.wanted[source] = on;
-    // Whoever waits for the permission applies what is wanted by then.
-    if (this.asking.has(source)) return;
-    if (on && !this.captured.has(source) && !(await this.open(source))) return;
-    await this.apply(source);
+  isOn(source: OwnSource): boolean {
+    return this.devices[source].isOn;
+  }
+
+  /** What is captured, muted or not. */
+  track(source: OwnSource): MediaStreamTrack | null {
+    return this.devices[source].track;
+  }
+
+  set(source: OwnSource, on: boolean): Promise<void> {
+    return this.devices[source].set(on);
+  }
+
+  /** Open the microphone muted, so that a held key is heard from the first syllable. */
+  prepare(source: OwnSource): Promise<void> {
+    return this.devices[source].prepare();
+  }
+
+  /** Off and let go, a microphone too. */
+  release(source: OwnSource): Promise<void> {
+    return this.devices[source].turnOff();
   }
 
   /** The server would not take it. */
   async refused(): Promise<void> {
-    for (const source of ["microphone", "camera"] as const) {
-      if (this.wanted[source]) await this.fail(source, "refused-by-server");
-    }
+    for (const source of SOURCES) if (this.isOn(source)) await this.devices[source].fail("refused-by-server");
   }
 
   close(): void {
-    for (const source of [...this.captured.keys()]) this.release(source);
+    for (const stop of this.stopFollowing) stop();
+    for (const source of SOURCES) this.devices[source].close();
   }
 
-  private async open(source: OwnSource): Promise<boolean> {
-    this.asking.add(source);
-    this.events.changed(source, { phase: "asking" });
-    const result = await this.request(source);
-    this.asking.delete(source);
-    if ("problem" in result) {
-      await this.fail(source, result.problem);
-      return false;
+  private async preferencesChanged(): Promise<void> {
+    const [before, now] = [this.applied, this.world.wishes.get()];
+    this.applied = now;
+    const { screen } = this.devices;
+    if (before.screenContent !== now.screenContent && screen.track) {
+      screen.track.contentHint = now.screenContent;
     }
-    const { track } = result;
-    track.onended = () => {
-      void this.fail(source, "unplugged");
-    };
-    this.captured.set(source, track);
-    return true;
+    if (before.camera?.deviceId !== now.camera?.deviceId) await this.devices.camera.reopen();
+    if (before.microphone?.deviceId !== now.microphone?.deviceId) await this.devices.microphone.reopen();
+    else if (before.profile !== now.profile) await this.profileChanged(now);
   }
 
-  private async apply(source: OwnSource): Promise<void> {
-    const track = this.captured.get(source);
-    if (track === undefined) return;
-    if (this.wanted[source]) {
-      this.events.changed(source, { phase: "on", stream: new MediaStream([track]) });
-      await this.events.send(source, track);
-      return;
+  /** Firefox changes the processing of an open microphone; Chromium does so only by opening it anew. */
+  private async profileChanged({ profile }: DevicePreferences): Promise<void> {
+    const { track } = this.devices.microphone;
+    if (track === null) return;
+    await track.applyConstraints(audioConstraints(profile, null)).catch(() => undefined);
+    if (!isProcessedAs(profile, track.getSettings())) await this.devices.microphone.reopen();
+  }
+
+  /** A chosen device that comes back is used again. */
+  private async devicesChanged(): Promise<void> {
+    const present = await this.world.list();
+    for (const source of CAPTURED_BY_CHOICE) {
+      const found = findDevice(this.world.wishes.get()[source], present[source]);
+      if (found !== null && this.usesAnother(source, found)) await this.devices[source].reopen();
     }
-    if (source === "camera") this.release(source);
-    this.events.changed(source, { phase: source === "camera" ? "off" : "muted" });
-    await this.events.send(source, null);
   }
 
-  private async fail(source: OwnSource, problem: DeviceProblem): Promise<void> {
-    this.wanted[source] = false;
-    this.release(source);
-    this.events.changed(source, { phase: "failed", problem });
-    await this.events.send(source, null);
-  }
-
-  private release(source: OwnSource): void {
-    const track = this.captured.get(source);
-    if (track === undefined) return;
-    track.onended = null;
-    track.stop();
-    this.captured.delete(source);
+  private usesAnother(source: OwnSource, wanted: ChosenDevice): boolean {
+    const { track } = this.devices[source];
+    return track !== null && track.getSettings().deviceId !== wanted.deviceId;
   }
 }

@@ -102,3 +102,23 @@ test("an offer that cannot be applied is reported, and the next one is taken", a
   await drained();
   expect(answers.at(-1)?.[0]).toBe(3);
 });
+
+const way = (ufrag: string) => `a=ice-ufrag:${ufrag}\r\na=candidate:1 1 udp 77 192.0.2.1 8443 typ host\r\n`;
+const rankOf = (sdp: string | undefined) => Number(/udp (\d+) /.exec(sdp ?? "")?.[1]);
+
+test("ways found after an ICE restart precede those from before it, until the connection is another one", async () => {
+  const ranks: number[] = [];
+  for (const [ufrag, fresh] of [
+    ["a", true],
+    ["a", false],
+    ["b", false],
+    ["c", true],
+  ] as const) {
+    subscriber.offered(offer({ sdp: way(ufrag), fresh }));
+    await drained();
+    ranks.push(rankOf(peers.last.remote.at(-1)));
+  }
+  const [first = NaN, again, restarted, rebuilt] = ranks;
+  expect([again, rebuilt]).toEqual([first, first]);
+  expect(restarted).toBeGreaterThan(first);
+});

@@ -1,4 +1,6 @@
 import type { Offer } from "../protocol/messages";
+import { answerWithAudioRepair } from "./audioRepair";
+import { FreshPaths } from "./freshPaths";
 
 /** A track of somebody else's, arriving. */
 export interface RemoteTrack {
@@ -22,6 +24,7 @@ export interface SubscriberEvents {
  */
 export class Subscriber {
   private connection: RTCPeerConnection | null = null;
+  private paths = new FreshPaths();
   private waiting: Offer | null = null;
   private busy = false;
   private remote = new Map<string, RemoteTrack>();
@@ -73,9 +76,10 @@ export class Subscriber {
       offer.fresh || this.connection === null
         ? this.replaceConnection(this.createConnection())
         : this.connection;
-    await connection.setRemoteDescription({ type: "offer", sdp: offer.sdp });
+    await connection.setRemoteDescription({ type: "offer", sdp: this.paths.ranked(offer.sdp) });
     this.attach(connection, offer);
-    await connection.setLocalDescription(await connection.createAnswer());
+    const { type, sdp } = await connection.createAnswer();
+    await connection.setLocalDescription({ type, sdp: answerWithAudioRepair(sdp ?? "", offer.sdp) });
     // Closed meanwhile, by leaving or by a fresh offer: nobody waits for this answer any more.
     if (connection !== this.connection) return;
     this.events.answer(offer.revision, connection.localDescription?.sdp ?? "");
@@ -104,6 +108,7 @@ export class Subscriber {
       this.connection.close();
     }
     this.connection = connection;
+    this.paths = new FreshPaths();
     if (connection !== null) {
       connection.onconnectionstatechange = () => {
         this.events.state(connection.connectionState);

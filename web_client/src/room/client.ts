@@ -1,68 +1,115 @@
 import { ApiError } from "../api/http";
 import type { Session } from "../api/session";
-import { decodableCodecs } from "../media/codecs";
-import { MediaMonitor } from "../media/monitor";
-import { MediaHealer } from "../media/healer";
-import { Subscriber } from "../media/subscriber";
-import type { ServerMessage } from "../protocol/messages";
+import type { MediaMonitor } from "../media/monitor";
+import type { Subscriber } from "../media/subscriber";
+import type { ClientMessage, ServerMessage } from "../protocol/messages";
+import { deskOf, type ChatDesk } from "./chatDesk";
 import { ClockSync } from "./clockSync";
-import { RoomConnection, type LinkState } from "./connection";
-import { reduce, type RoomEvent } from "./reducer";
-import { OwnMedia } from "./ownMedia";
+import { RoomConnection, type LinkState, type LostReason } from "./connection";
+import { otherSeats } from "./feeds";
+import { HostWishes } from "./hostWishes";
+import { KeptHeads } from "./keptHeads";
+import { tabDesk } from "./opinionDesk";
+import type { OwnMedia } from "./ownMedia";
 import { watchPage } from "./page";
-import { initialState, type RoomState } from "./state";
+import { PictureShelf } from "./pictureShelf";
+import { reduce, type RoomEvent } from "./reducer";
+import { Renewal } from "./renewal";
+import { RoomFiles } from "./roomFiles";
+import { RoomMedia } from "./roomMedia";
+import { endingOf, initialState, type RoomState } from "./state";
 import { Store } from "./store";
 import { Tickets } from "./tickets";
+import type { Viewing } from "./viewing";
 
 const TICK_MS = 250;
+/** How often is looked whether anything arrives. */
+const LOOK_MS = 125;
 
-/** Before asking again for what the server could not do at the moment. */
-const RETRY_MS = 1_000;
 const now = () => performance.now();
 
-/** One stay in one room: owns the WebSocket, both peer connections, the devices and the state the pages show. */
+/** One stay in one room: owns the WebSocket, the media, the chat and the state the pages show. */
 export class RoomClient {
   readonly store: Store<RoomState>;
   readonly clock = new ClockSync();
-  readonly monitor: MediaMonitor;
-  readonly subscriber: Subscriber;
-  readonly own: OwnMedia;
+  readonly files: RoomFiles;
+  readonly pictures: PictureShelf;
+  readonly chat: ChatDesk;
+  readonly opinion = tabDesk((message) => this.say(message));
+  readonly hosting: HostWishes;
   /** When the person asked to join, to measure how long the first picture took. */
   readonly startedMs = now();
+  private readonly heads = new KeptHeads(() => window.localStorage);
+  readonly media: RoomMedia;
   private readonly tickets: Tickets;
   private readonly connection: RoomConnection;
-  private readonly healer = new MediaHealer(
-    {
-      restart: () => {
-        this.connection.send({ type: "restart_ice" });
-      },
-      rebuild: () => {
-        this.subscribe();
-      },
-    },
-    { restart: () => void this.own.publisher.restartIce(), rebuild: () => void this.own.publisher.rebuild() },
-  );
+  private readonly renewal: Renewal;
   private sessionOf: string | null = null;
   private ticker: ReturnType<typeof setInterval> | undefined;
+  private looker: ReturnType<typeof setInterval> | undefined;
   private ticks = 0;
   private stopWatching: () => void = () => undefined;
 
-  constructor(session: Session, room: string) {
+  constructor(session: Pick<Session, "join">, room: string) {
     this.tickets = new Tickets(() => session.join(room), window.location.href, now);
     this.store = new Store(initialState(room));
-    this.monitor = new MediaMonitor(this.store.get, this.clock, now);
-    this.subscriber = this.createSubscriber();
-    this.own = this.createOwnMedia();
+    this.hosting = new HostWishes(this.store, (message) => this.say(message));
     this.connection = this.createConnection();
+    const token = async (renew: boolean) => (await this.tickets.get(renew)).token;
+    this.media = new RoomMedia({
+      stills: new RoomFiles({ room, token, folder: "stills" }),
+      state: this.store.get,
+      clock: this.clock,
+      dispatch: (event) => {
+        this.dispatch(event);
+      },
+      say: (message) => this.say(message),
+      doubt: () => {
+        this.connection.doubt();
+      },
+      now,
+    });
+    this.renewal = new Renewal({
+      fetch: () => token(true),
+      say: (fresh) => this.say({ type: "renew", token: fresh }),
+    });
+    this.files = new RoomFiles({ room, token });
+    this.pictures = new PictureShelf((file) => this.files.read(file));
+    this.chat = deskOf(session, room);
+  }
+
+  get monitor(): MediaMonitor {
+    return this.media.monitor;
+  }
+
+  get subscriber(): Subscriber {
+    return this.media.subscriber;
+  }
+
+  get viewing(): Viewing {
+    return this.media.viewing;
+  }
+
+  get own(): OwnMedia {
+    return this.media.own;
   }
 
   start(): void {
+    this.chat.attach({
+      say: (message) => this.say(message),
+      upload: (...upload) => this.files.upload(...upload),
+    });
+    this.dispatch({ type: "online", online: navigator.onLine });
     this.stopWatching = watchPage({
       networkChanged: () => {
+        this.dispatch({ type: "online", online: true });
         this.networkChanged();
       },
+      networkGone: () => {
+        this.dispatch({ type: "online", online: false });
+      },
       shown: () => {
-        this.connection.hurry();
+        this.hurry();
       },
       // The others see at once that we left, and no ghost stays.
       gone: () => {
@@ -70,6 +117,7 @@ export class RoomClient {
       },
     });
     this.ticker = setInterval(() => void this.tick(), TICK_MS);
+    this.looker = setInterval(() => void this.media.look(), LOOK_MS);
     void this.connection.open();
   }
 
@@ -77,48 +125,39 @@ export class RoomClient {
   leave(): void {
     this.stopWatching();
     clearInterval(this.ticker);
+    clearInterval(this.looker);
     this.connection.close();
-    this.releaseMedia();
+    this.letGo();
+    this.pictures.clear();
+  }
+
+  /** Returns false when the room is away: nothing is kept for later. */
+  say(message: ClientMessage): boolean {
+    return this.connection.send(message);
+  }
+
+  setPaused(paused: boolean): void {
+    this.hosting.setPaused(paused);
+  }
+
+  /** Try to come back now instead of at the next turn. */
+  hurry(): void {
+    this.connection.hurry();
+  }
+
+  /** The person's seats in other windows stay, and nothing more is said about them. */
+  keepOtherSeats(): void {
+    const seats = otherSeats(this.store.get()).map((one) => one.participant_id);
+    this.dispatch({ type: "seats-kept", seats });
+  }
+
+  /** The person clicked to hear: everything that plays tries again. */
+  hear(): void {
+    this.dispatch({ type: "hear" });
   }
 
   soundBlocked(blocked: boolean): void {
     this.dispatch({ type: "sound", blocked });
-  }
-
-  private createSubscriber(): Subscriber {
-    return new Subscriber({
-      answer: (revision, sdp) => {
-        this.connection.send({ type: "answer", revision, sdp });
-      },
-      tracks: (tracks) => {
-        this.dispatch({ type: "remote", tracks });
-      },
-      state: (state) => {
-        this.dispatch({ type: "receiving", state });
-        this.heal();
-      },
-      failed: () => {
-        this.subscribeLater();
-      },
-    });
-  }
-
-  private createOwnMedia(): OwnMedia {
-    return new OwnMedia({
-      say: (message) => {
-        this.connection.send(message);
-      },
-      device: (source, device) => {
-        this.dispatch({ type: "device", source, device });
-      },
-      state: (state) => {
-        this.dispatch({ type: "sending", state });
-        this.heal();
-      },
-      later: (act) => {
-        this.later(act);
-      },
-    });
   }
 
   private createConnection(): RoomConnection {
@@ -127,8 +166,8 @@ export class RoomClient {
         message: (message) => {
           this.received(message);
         },
-        state: (state) => {
-          this.linkChanged(state);
+        state: (state, reason) => {
+          this.linkChanged(state, reason);
         },
         pong: (sentMs, receivedMs, serverTimeUs) => {
           this.clock.pong(sentMs, receivedMs, serverTimeUs);
@@ -149,122 +188,95 @@ export class RoomClient {
 
   private refused(error: unknown): void {
     const { code, detail } = error instanceof ApiError ? error : { code: "error", detail: String(error) };
-    this.dispatch({ type: "ending", ending: { kind: "refused", code, detail } });
-    this.releaseMedia();
+    this.dispatch({ type: "ending", ending: endingOf(code, detail) });
+    this.letGo();
   }
 
-  private linkChanged(state: LinkState): void {
+  private linkChanged(state: LinkState, reason: LostReason | null): void {
     if (state === "reconnecting") this.clock.reset();
-    this.dispatch({ type: "link", state });
+    if (state !== "joined") this.chat.outbox.pause();
+    this.dispatch({ type: "link", state, reason, nowMs: now() });
   }
 
   private received(message: ServerMessage): void {
-    if (message.type === "welcome") this.clock.seed(now(), message.server_time_us);
+    if (message.type === "welcome" || message.type === "waiting") {
+      this.clock.seed(now(), message.server_time_us);
+    }
     this.dispatch({ type: "message", message, nowMs: now() });
+    if (this.store.get().ending !== null) {
+      this.connection.close();
+      this.letGo();
+      return;
+    }
     switch (message.type) {
       case "welcome":
-        this.welcomed(message.participant.participant_id);
+        this.welcomed(message);
         break;
-      case "offer":
-        if (message.fresh) this.monitor.forgetClocks();
-        this.subscriber.offered(message);
+      case "waiting":
+        this.waitsForHost(message.server_time_us);
         break;
-      case "published":
-        this.own.published(message);
+      case "chat_added":
+        this.chat.added(message.entry);
         break;
-      case "capture_clock":
-        this.monitor.captureClock(message);
+      case "renewed":
+        this.renewal.expires(message.token_expires_at_us, this.clock.serverTimeUs(now()) ?? 0);
+        this.media.relays.told(message.ice_servers);
         break;
-      case "media_reset":
-        this.startMedia();
+      case "archive_head":
+        this.heads.keep(message);
         break;
       case "error":
-        this.messageRefused(message.about, message.code);
-        break;
-      case "consultation_ended":
-        this.releaseMedia();
+        if (message.about === "chat") this.chat.outbox.refused(message.code);
+        if (message.about === "renew") this.renewal.refused(now());
         break;
       default:
     }
+    this.opinion.received(message);
+    this.media.received(message);
   }
 
-  /** The same participant: the media connections live on, and the server repeats what they missed. */
-  private welcomed(participantId: string): void {
-    const resumed = participantId === this.sessionOf;
+  private welcomed(welcome: Extract<ServerMessage, { type: "welcome" }>): void {
+    this.renewal.expires(welcome.token_expires_at_us, welcome.server_time_us);
+    this.media.relays.told(welcome.ice_servers);
+    this.chat.joined(welcome.participant, welcome.chat);
+    this.hosting.repeatPause();
+    this.own.begin();
+    const { participant_id: participantId } = welcome.participant;
+    if (participantId === this.sessionOf) this.media.resume();
+    else this.media.enter();
     this.sessionOf = participantId;
-    if (!resumed) {
-      this.startMedia();
-      return;
-    }
-    if (this.subscriber.state !== "connected") this.connection.send({ type: "restart_ice" });
-    void this.own.publisher.resume();
+    this.viewing.repeat();
   }
 
-  private startMedia(): void {
-    this.healer.reset();
-    this.subscribe();
-    void this.own.publisher.rebuild();
-  }
-
-  private subscribe(): void {
-    this.connection.send({ type: "subscribe", codecs: decodableCodecs() });
-  }
-
-  private messageRefused(about: string | null, code: string): void {
-    if (about === "restart_ice") this.subscribe();
-    if (about === "subscribe" || about === "answer") {
-      this.subscribeLater();
-    }
-    if (about === "publish") this.own.refused(code);
-  }
-
-  private subscribeLater(): void {
-    this.later(() => {
-      this.subscribe();
-    });
-  }
-
-  private later(act: () => void): void {
-    setTimeout(() => {
-      if (this.store.get().link === "joined") act();
-    }, RETRY_MS);
-  }
-
-  private heal(): void {
-    if (this.store.get().link !== "joined") return;
-    // Without tracks to receive there is nothing to connect for.
-    const receiving = this.expectsMedia() ? this.subscriber.state : null;
-    this.healer.look(receiving, this.own.publisher.state, now());
-  }
-
-  private expectsMedia(): boolean {
-    const { tracks, me, unsupported } = this.store.get();
-    return tracks.some(
-      (track) => track.participant_id !== me?.participant_id && !unsupported.has(track.track_id),
-    );
+  /** Somebody may wait in the lobby for longer than a token lives; the server does not say there when it ends. */
+  private waitsForHost(serverTimeUs: number): void {
+    const { leftMs } = this.tickets;
+    this.renewal.expires(leftMs === null ? null : serverTimeUs + leftMs * 1000, serverTimeUs);
   }
 
   private networkChanged(): void {
-    this.connection.hurry();
-    if (this.store.get().link !== "joined") return;
-    this.connection.send({ type: "restart_ice" });
-    void this.own.publisher.restartIce();
+    this.connection.doubt();
+    if (this.store.get().link === "joined") this.media.networkChanged();
   }
 
   private async tick(): Promise<void> {
     this.ticks += 1;
-    this.heal();
-    if (this.ticks % 2 === 0) {
-      const report = await this.subscriber.getStats();
-      if (report !== null) this.monitor.statsRead(report);
-    }
+    this.media.heal();
+    this.renewal.look(this.clock.serverTimeUs(now()), now());
+    // Nothing may keep a picture that stopped from being called so: not statistics that fail or never come.
     this.monitor.publish();
     this.dispatch({ type: "tick", nowMs: now() });
+    if (this.ticks % 2 !== 0) return;
+    try {
+      await this.media.readStats();
+    } catch {
+      // Closed meanwhile; the next turn asks the connection there is by then.
+    }
   }
 
-  private releaseMedia(): void {
-    this.own.close();
-    this.subscriber.close();
+  private letGo(): void {
+    this.chat.detach();
+    this.media.close();
   }
 
   private dispatch(event: RoomEvent): void {

@@ -19,7 +19,7 @@ test("the welcome gives a first idea, the first ping a better one", () => {
 test("the quickest of the last eight round trips counts", () => {
   const clock = new ClockSync();
   clock.pong(0, 10, SERVER_US);
-  clock.pong(100, 500, SERVER_US + 999_000);
+  clock.pong(100, 500, SERVER_US + 400_000);
   expect(clock.best?.rttMs).toBe(10);
   for (let n = 0; n < 8; n += 1) clock.pong(1_000, 1_050, SERVER_US + 2_000_000);
   expect(clock.best?.rttMs).toBe(50);
@@ -37,4 +37,28 @@ test("after a break all is measured anew", () => {
   clock.pong(0, 10, SERVER_US);
   clock.reset();
   expect(clock.serverTimeUs(5)).toBeNull();
+});
+
+test("minutes go on being counted while the connection is away, frames are not dated then", () => {
+  const clock = new ClockSync();
+  expect(clock.roughServerTimeUs(0)).toBeNull();
+  clock.pong(0, 10, 1_005_000);
+  clock.reset();
+  expect(clock.serverTimeUs(10)).toBeNull();
+  expect(clock.roughServerTimeUs(10)).toBe(1_010_000);
+});
+
+test("a machine that slept without losing the connection dates frames right after the first ping", () => {
+  const clock = new ClockSync();
+  clock.pong(0, 4, SERVER_US);
+  // Ten seconds passed that this machine's clock did not count.
+  clock.pong(5_000, 5_030, SERVER_US + 15_013_000);
+  expect(clock.serverTimeUs(5_015)).toBe(SERVER_US + 15_013_000);
+});
+
+test("a slow round trip that agrees with a quick one does not overrule it", () => {
+  const clock = new ClockSync();
+  clock.pong(0, 4, SERVER_US);
+  clock.pong(5_000, 5_300, SERVER_US + 5_290_000);
+  expect(clock.best?.rttMs).toBe(4);
 });

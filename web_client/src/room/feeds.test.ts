@@ -1,5 +1,16 @@
 import { expect, test } from "vitest";
-import { feedsOf, focusedFeed, isHuman, peopleOf, shownStatus } from "./feeds";
+import {
+  feedsOf,
+  focusedFeed,
+  groupedPeople,
+  headCount,
+  heardTracks,
+  isHuman,
+  loweredFeeds,
+  otherSeats,
+  peopleOf,
+  shownStatus,
+} from "./feeds";
 import { person, track } from "./fixtures";
 
 const me = person("me");
@@ -25,13 +36,30 @@ test("device pictures come first by name, then screens, then faces", () => {
   ]);
 });
 
-test("sound, oneself and switched-off cameras are no pictures", () => {
-  const tracks = [
-    track("a", { kind: "audio" }),
-    track("own", { participant_id: "me", source: "camera" }),
-    { ...camera, muted: true },
-  ];
+test("sound and oneself are no pictures", () => {
+  const tracks = [track("a", { kind: "audio" }), track("own", { participant_id: "me", source: "camera" })];
   expect(feedsOf(room({ tracks }))).toEqual([]);
+});
+
+test("a camera that is switched off keeps its place and says so, whatever its last frame was", () => {
+  const [face] = feedsOf(room({ tracks: [{ ...camera, muted: true }] }));
+  expect(face && shownStatus(face, { status: "live" })).toBe("off");
+});
+
+test("a paused picture is paused at once, even when its last frame has just come", () => {
+  const [picture] = feedsOf(room({ tracks: [track("ultrasound", { paused: true })] }));
+  expect(picture && shownStatus(picture, { status: "live" })).toBe("paused");
+});
+
+test("devices are remembered by feed name, people by who they are, not by their seat", () => {
+  const known = person("seat-7", { name: "Nurse Li", person: "u_li" });
+  const tracks = [
+    track("ultrasound"),
+    track("c", { feed: "seat-7", source: "camera", participant_id: "seat-7" }),
+    track("s", { feed: "seat-7", source: "screen", participant_id: "seat-7" }),
+  ];
+  const feeds = feedsOf(room({ participants: [me, known, box], tracks }));
+  expect(feeds.map((feed) => feed.place)).toEqual(["ultrasound", "u_li-screen", "u_li"]);
 });
 
 test("a picture keeps its place when it comes back under a new track", () => {
@@ -65,4 +93,68 @@ test("people are listed before machines, with what can be heard and seen of them
   ]);
   expect(people[1]?.audioTrackId).toBe("mic");
   expect(people.filter((one) => isHuman(one.participant))).toHaveLength(2);
+});
+
+const seat = (id: string, who: string) => person(id, { person: who, name: who });
+const twoSeats = {
+  me: seat("me", "wang"),
+  participants: [seat("me", "wang"), seat("tablet", "wang"), seat("li", "li"), box],
+  tracks: [
+    track("mine", { kind: "audio", source: "microphone", participant_id: "me" }),
+    track("tablet", { kind: "audio", source: "microphone", participant_id: "tablet" }),
+    track("li", { kind: "audio", source: "microphone", participant_id: "li" }),
+  ],
+};
+
+test("two seats of one person are one person", () => {
+  expect(groupedPeople(twoSeats).map(({ key, seats, isMe }) => [key, seats.length, isMe])).toEqual([
+    ["li", 1, false],
+    ["wang", 2, true],
+    ["box", 1, false],
+  ]);
+  expect(headCount(twoSeats)).toBe(2);
+  expect(otherSeats(twoSeats).map((one) => one.participant_id)).toEqual(["tablet"]);
+});
+
+test("people of whom the server says no more than the seat are not thrown together", () => {
+  const nameless = { me: person("me"), participants: [person("me"), person("x")], tracks: [] };
+  expect(groupedPeople(nameless)).toHaveLength(2);
+  expect(otherSeats(nameless)).toEqual([]);
+});
+
+test("one's own voice is never played, not from the other seat either", () => {
+  expect(heardTracks(twoSeats).map((one) => one.track_id)).toEqual(["li"]);
+});
+
+test("a paused picture says so to whoever shows it", () => {
+  const paused = room({ tracks: [track("ultrasound", { paused: true })] });
+  expect(feedsOf(paused)[0]?.paused).toBe(true);
+});
+
+test("of what the network does not carry, devices' pictures are named first", () => {
+  const tracks = [camera, track("ultrasound"), track("theatre"), track("arm")];
+  const layers = new Map([
+    ["cam", { layer: null, lowered: "network" as const }],
+    ["theatre", { layer: "q", lowered: "network" as const }],
+    ["ultrasound", { layer: null, lowered: "network" as const }],
+    ["arm", { layer: "q", lowered: "source" as const }],
+  ]);
+  const { held, smaller } = loweredFeeds({ ...room({ tracks }), layers });
+  expect(held.map((feed) => feed.name)).toEqual(["ultrasound", "Nurse Li"]);
+  expect(smaller.map((feed) => feed.name)).toEqual(["theatre"]);
+});
+
+test("only a picture of a capture box with a seat here has somebody who follows its tissue", () => {
+  const encoder = person("encoder", { role: "device", sends_only: true });
+  const tracks = [
+    track("ultrasound"),
+    track("obs", { participant_id: "encoder" }),
+    track("scr", { feed: "li", source: "screen", participant_id: "li" }),
+  ];
+  const feeds = feedsOf(room({ participants: [me, li, box, encoder], tracks }));
+  expect(feeds.map(({ id, boxed }) => [id, boxed])).toEqual([
+    ["obs", false],
+    ["ultrasound", true],
+    ["li-screen", false],
+  ]);
 });

@@ -8,7 +8,17 @@ export interface Feed {
   kind: "device" | "person" | "screen" | "departed";
   /** The feed's name, or the person's. */
   name: string;
+  /** By what this person's arrangement remembers it, from one consultation to the next. */
+  place: string;
   trackId: string | null;
+  /** Whose it is. */
+  participantId: string;
+  /** The site paused picture and sound: nothing of it may be seen, not even the last frame. */
+  paused: boolean;
+  /** Its owner switched it off. */
+  off: boolean;
+  /** A capture box with a seat in the room sends it: drawings on it can move with the tissue. */
+  boxed: boolean;
   /** Set on a picture that is gone. */
   departed: { sinceMs: number; expectedBack: boolean } | null;
 }
@@ -20,26 +30,24 @@ export function feedsOf(
   state: Pick<RoomState, "tracks" | "participants" | "departed" | "me">,
 ): readonly Feed[] {
   const present = state.tracks
-    .filter((track) => isShown(track, state.me))
+    .filter((track) => track.kind === "video" && track.participant_id !== state.me?.participant_id)
     .map((track) => toFeed(track, state.participants));
   const unique = [...new Map(present.map((feed) => [feed.id, feed])).values()];
   const gone = state.departed.map((one) => departedFeed(one, state.participants));
   return [...unique, ...gone].sort((a, b) => RANK[a.kind] - RANK[b.kind] || compare(a.id, b.id));
 }
 
-/** A camera that was switched off is said in the list of people, not shown as a black tile. */
-function isShown(track: TrackInfo, me: Participant | null): boolean {
-  if (track.kind !== "video" || track.participant_id === me?.participant_id) return false;
-  return !(track.source === "camera" && track.muted);
-}
-
 function toFeed(track: TrackInfo, participants: readonly Participant[]): Feed {
-  const { feed, source, track_id: trackId } = track;
-  const owner = participants.find((one) => one.participant_id === track.participant_id);
-  if (source === "device") return { id: feed, kind: "device", name: feed, trackId, departed: null };
-  const kind = source === "screen" ? "screen" : "person";
-  const id = kind === "screen" ? `${feed}-screen` : feed;
-  return { id, kind, name: owner?.name ?? feed, trackId, departed: null };
+  const { feed, source, track_id: trackId, participant_id: participantId, paused, muted } = track;
+  const owner = participants.find((one) => one.participant_id === participantId);
+  const boxed = source === "device" && owner?.sends_only === false;
+  const shared = { trackId, participantId, paused, off: muted, boxed, departed: null };
+  if (source === "device") return { id: feed, kind: "device", name: feed, place: feed, ...shared };
+  const person = owner?.person === undefined || owner.person === "" ? feed : owner.person;
+  const name = owner?.name ?? feed;
+  if (source === "screen")
+    return { id: `${feed}-screen`, kind: "screen", name, place: `${person}-screen`, ...shared };
+  return { id: feed, kind: "person", name, place: person, ...shared };
 }
 
 function departedFeed(
@@ -48,15 +56,30 @@ function departedFeed(
 ): Feed {
   const expectedBack = participants.some((one) => one.participant_id === participantId);
   const departed = { sinceMs, expectedBack };
-  return { id: feed, kind: "departed", name: feed, trackId: null, departed };
+  const nothing = { trackId: null, paused: false, off: false, boxed: false };
+  return { id: feed, kind: "departed", name: feed, place: feed, participantId, ...nothing, departed };
 }
 
-/** What a tile says: `left` is a picture that is gone and not expected back. */
-export type ShownStatus = FeedStatus | "left";
+/** What a tile says: `left` is a picture that is gone and not expected back, `off` one its owner switched off. */
+export type ShownStatus = FeedStatus | "left" | "paused" | "off";
 
+/** A pause and a switched-off camera count at once: they do not wait for frames to stay away. */
 export function shownStatus(feed: Feed, reading: { status: FeedStatus } | null): ShownStatus {
   if (feed.departed) return feed.departed.expectedBack ? "reconnecting" : "left";
+  if (feed.paused) return "paused";
+  if (feed.off) return "off";
   return reading?.status ?? "waiting";
+}
+
+/** What the viewer's network does not carry: not at all, or not as large as it is shown. Devices' pictures first. */
+export function loweredFeeds(
+  state: Pick<RoomState, "tracks" | "participants" | "departed" | "me" | "layers">,
+): { held: readonly Feed[]; smaller: readonly Feed[] } {
+  const lowered = feedsOf(state).filter(
+    ({ trackId }) => state.layers.get(trackId ?? "")?.lowered === "network",
+  );
+  const isHeld = ({ trackId }: Feed) => state.layers.get(trackId ?? "")?.layer === null;
+  return { held: lowered.filter(isHeld), smaller: lowered.filter((feed) => !isHeld(feed)) };
 }
 
 /** The feed to show large: the chosen one while it exists, else the first. */
@@ -87,6 +110,53 @@ export function peopleOf(state: Pick<RoomState, "tracks" | "participants" | "me"
   return [...state.participants]
     .sort((a, b) => ROLE_ORDER[a.role] - ROLE_ORDER[b.role] || compare(a.name, b.name))
     .map((participant) => describe(participant, state));
+}
+
+/** Seats of this very person in other windows or machines. */
+export function otherSeats({
+  participants,
+  me,
+}: Pick<RoomState, "participants" | "me">): readonly Participant[] {
+  if (me === null || me.person === "") return [];
+  return participants.filter((one) => one.person === me.person && one.participant_id !== me.participant_id);
+}
+
+/** One human (or box) and all their seats, the one that is heard first. */
+export interface PersonGroup {
+  key: string;
+  seats: readonly [Person, ...Person[]];
+  isMe: boolean;
+}
+
+/** Everybody in the room, each person once however many windows they have. */
+export function groupedPeople(
+  state: Pick<RoomState, "tracks" | "participants" | "me">,
+): readonly PersonGroup[] {
+  const groups = new Map<string, [Person, ...Person[]]>();
+  for (const seat of peopleOf(state)) {
+    const { person, participant_id: id } = seat.participant;
+    const key = person === "" ? id : person;
+    const seats = groups.get(key);
+    if (seats === undefined) groups.set(key, [seat]);
+    else seats.push(seat);
+  }
+  return [...groups].map(([key, seats]) => ({ key, seats, isMe: seats.some((seat) => seat.isMe) }));
+}
+
+/** How many people there are, as the header counts them. */
+export function headCount(state: Pick<RoomState, "tracks" | "participants" | "me">): number {
+  return groupedPeople(state).filter(({ seats }) => isHuman(seats[0].participant)).length;
+}
+
+/** Voices to play: everybody's but one's own, from whichever seat. */
+export function heardTracks({
+  tracks,
+  participants,
+  me,
+}: Pick<RoomState, "tracks" | "participants" | "me">): readonly TrackInfo[] {
+  const own = new Set(otherSeats({ participants, me }).map((one) => one.participant_id));
+  if (me !== null) own.add(me.participant_id);
+  return tracks.filter((track) => track.kind === "audio" && !own.has(track.participant_id));
 }
 
 /** Humans, as the header counts them. */

@@ -1,4 +1,4 @@
-import type { Participant, ServerMessage, TrackInfo } from "../protocol/messages";
+import type { ChatEntry, Participant, ServerMessage, TrackInfo } from "../protocol/messages";
 
 /** Messages and people for tests. */
 
@@ -7,6 +7,10 @@ export const person = (id: string, over: Partial<Participant> = {}): Participant
   name: id.toUpperCase(),
   role: "specialist",
   organisation: "",
+  person: "",
+  guest: false,
+  sends_only: false,
+  host: false,
   ...over,
 });
 
@@ -19,6 +23,21 @@ export const track = (id: string, over: Partial<TrackInfo> = {}): TrackInfo => (
   codec: "H264",
   live: true,
   muted: false,
+  paused: false,
+  signal: null,
+  ...over,
+});
+
+export const entry = (id: string, over: Partial<ChatEntry> = {}): ChatEntry => ({
+  chat_id: id,
+  ref: id,
+  person: "li",
+  name: "Li",
+  role: "specialist",
+  organisation: "",
+  text: id,
+  files: [],
+  at_us: 0,
   ...over,
 });
 
@@ -29,10 +48,30 @@ export const welcome = (
   participant: person("me"),
   resume_token: "resume-1",
   room: "demo",
-  consultation: { consultation_id: "c_1", header: "张*三", opened_at_us: 0, recording: "off" },
+  consultation: {
+    consultation_id: "c_1",
+    header: "张*三",
+    specialty: "",
+    question: "",
+    site: "",
+    opened_at_us: 0,
+    record: true,
+    recording: "off",
+    recording_problem: "",
+    consent: { consult: true, record: true },
+    paused: false,
+  },
   participants: [person("me"), person("box", { role: "device" })],
   tracks: [track("ultrasound")],
   server_time_us: 1_000_000,
+  host: false,
+  chat: [],
+  opinions: [],
+  stills: [],
+  lobby: [],
+  quality_limits: { good_delay_ms: 200, fair_delay_ms: 300, good_frame_rate: 24, fair_frame_rate: 15 },
+  token_expires_at_us: null,
+  ice_servers: [],
   ...over,
 });
 

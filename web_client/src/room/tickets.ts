@@ -21,6 +21,11 @@ export class Tickets {
     return { url: socketUrl(held.joined, this.pageUrl), token: held.joined.token };
   }
 
+  /** How long the token at hand is good, ms; null when there is none. */
+  get leftMs(): number | null {
+    return this.held === null ? null : this.held.untilMs + MARGIN_MS - this.now();
+  }
+
   private async ask() {
     const joined = await this.join();
     this.held = { joined, untilMs: this.now() + joined.expires_in * 1000 - MARGIN_MS };

@@ -1,120 +1,146 @@
-import { useEffect, useState } from "react";
-import { ApiError } from "../api/http";
-import type { Consultation, Me, Session } from "../api/session";
+import { useId, useState } from "react";
+import type { Me, Session } from "../api/session";
+import type { Consultation } from "../api/types";
 import { useText } from "../i18n/useText";
 import { PageFrame } from "./PageFrame";
+import { SaveHeads } from "./SaveHeads";
 import { useTitle } from "./hooks";
+import { ClosedCard, OpenCard } from "./list/ConsultationCard";
+import { matches, type Listing } from "./list/listing";
+import { useListing } from "./list/useListing";
+import { PlusIcon } from "./pageIcons";
+import { hashOf } from "./route";
 
-const LOOK_EVERY_MS = 5_000;
+/** A list longer than this can be searched. */
+const SEARCH_ABOVE = 8;
 
-interface Props {
+export function ConsultationsPage({
+  session,
+  me,
+  onSignOut,
+}: {
   session: Session;
   me: Me;
-  onJoin: (room: string) => void;
   onSignOut: () => void;
-}
-
-type Listing = { phase: "loading" } | { phase: "failed" } | { phase: "loaded"; open: Consultation[] };
-
-/** Loads the list now and every few seconds, until the page is left. */
-function useOpenConsultations(session: Session, onSignedOut: () => void): Listing {
-  const [listing, setListing] = useState<Listing>({ phase: "loading" });
-  useEffect(() => {
-    let left = false;
-    const look = async () => {
-      try {
-        const open = await session.openConsultations();
-        if (!left) setListing({ phase: "loaded", open });
-      } catch (error) {
-        if (left) return;
-        if (error instanceof ApiError && error.status === 401) onSignedOut();
-        else setListing({ phase: "failed" });
-      }
-    };
-    void look();
-    const timer = setInterval(() => void look(), LOOK_EVERY_MS);
-    return () => {
-      left = true;
-      clearInterval(timer);
-    };
-  }, [session, onSignedOut]);
-  return listing;
-}
-
-export function ConsultationsPage({ session, me, onJoin, onSignOut }: Props) {
+}) {
   const { text } = useText();
-  const listing = useOpenConsultations(session, onSignOut);
+  const [listing, again] = useListing(session);
   useTitle(`${text.consultations.title} · ${text.productName}`);
   return (
-    <PageFrame me={me} onSignOut={onSignOut}>
-      <h1>{text.consultations.title}</h1>
-      {listing.phase === "loading" && <p className="muted">{text.loading}</p>}
-      {listing.phase === "failed" && (
-        <p className="problem" role="alert">
-          {text.consultations.failed}
-        </p>
+    <PageFrame me={me} onSignOut={onSignOut} width="list">
+      <div className="page-title">
+        <h1>{text.consultations.title}</h1>
+        {me.role === "site" && (
+          <a className="button primary" href={hashOf({ page: "new" })} data-testid="new-consultation">
+            <PlusIcon />
+            <span>{text.pages.form.open}</span>
+          </a>
+        )}
+      </div>
+      <Freshness listing={listing} onAgain={again} />
+      {listing.open === null
+        ? !listing.failed && <p className="muted">{text.loading}</p>
+        : listing.open.length + listing.closed.length > 0 || <Nothing me={me} />}
+      {listing.open !== null && listing.open.length + listing.closed.length > 0 && (
+        <Lists listing={listing} open={listing.open} me={me} />
       )}
-      {listing.phase === "loaded" && <ConsultationList open={listing.open} onJoin={onJoin} />}
+      <SaveHeads />
     </PageFrame>
   );
 }
 
-function ConsultationList({ open, onJoin }: { open: Consultation[]; onJoin: (room: string) => void }) {
+/** Says that the service is out of reach, once, above whatever is already there. */
+function Freshness({ listing, onAgain }: { listing: Listing; onAgain: () => void }) {
   const { text } = useText();
-  if (open.length === 0) {
-    return (
-      <div className="empty">
-        <p>{text.consultations.none}</p>
-        <p className="muted">{text.consultations.noneHint}</p>
-      </div>
-    );
-  }
+  const loaded = listing.open !== null;
+  return (
+    <div role="status">
+      {listing.failed && (
+        <div className="hint-box" data-kind="problem" data-testid="list-problem">
+          <p>{loaded ? text.pages.list.stale : text.consultations.failed}</p>
+          {!loaded && (
+            <button type="button" onClick={onAgain}>
+              {text.room.tryAgain}
+            </button>
+          )}
+        </div>
+      )}
+    </div>
+  );
+}
+
+function Nothing({ me }: { me: Me }) {
+  const { text } = useText();
+  return (
+    <div className="empty" data-testid="no-consultations">
+      <p>{text.consultations.none}</p>
+      <p className="muted">{me.role === "site" ? text.pages.list.noneSite : text.consultations.noneHint}</p>
+    </div>
+  );
+}
+
+function Lists({ listing, open, me }: { listing: Listing; open: readonly Consultation[]; me: Me }) {
+  const { text } = useText();
+  const [wanted, setWanted] = useState("");
+  const search = open.length + listing.closed.length > SEARCH_ABOVE;
+  const found = (all: readonly Consultation[]) => (search ? all.filter((one) => matches(one, wanted)) : all);
+  const [openFound, closedFound] = [found(open), found(listing.closed)];
   return (
     <>
-      <ul className="consultations">
-        {open.map((one) => (
-          <ConsultationCard key={one.consultation_id} consultation={one} onJoin={onJoin} />
-        ))}
-      </ul>
-      <p className="muted">{text.consultations.joinHint}</p>
+      {search && (
+        <Search wanted={wanted} found={openFound.length + closedFound.length} onSearch={setWanted} />
+      )}
+      {open.length === 0 && <Nothing me={me} />}
+      {openFound.length > 0 && (
+        <ul className="consultations" aria-label={text.consultations.title}>
+          {openFound.map((one) => (
+            <OpenCard key={one.consultation_id} consultation={one} />
+          ))}
+        </ul>
+      )}
+      {closedFound.length > 0 && <Closed closed={closedFound} />}
     </>
   );
 }
 
-function ConsultationCard({
-  consultation: { room, header, record, opened_at_us: openedAtUs },
-  onJoin,
-}: {
-  consultation: Consultation;
-  onJoin: (room: string) => void;
-}) {
-  const { text, language } = useText();
-  const title = header || text.consultations.unnamed;
-  const opened =
-    openedAtUs === null
-      ? null
-      : new Date(openedAtUs / 1000).toLocaleString(language, { dateStyle: "medium", timeStyle: "short" });
+function Search(props: { wanted: string; found: number; onSearch: (wanted: string) => void }) {
+  const { text } = useText();
+  const id = useId();
   return (
-    <li>
-      <div>
-        <h2>{title}</h2>
-        <p className="muted facts">
-          <span>{text.consultations.room(room)}</span>
-          {opened && <span>{text.consultations.openedAt(opened)}</span>}
-          <span>{record ? text.consultations.recorded : text.consultations.notRecorded}</span>
-        </p>
-      </div>
-      <button
-        type="button"
-        className="primary"
-        data-testid={`join-${room}`}
-        aria-label={text.consultations.joinNamed(title)}
-        onClick={() => {
-          onJoin(room);
+    <div className="search">
+      <label htmlFor={id}>{text.pages.list.search}</label>
+      <input
+        id={id}
+        type="search"
+        data-testid="search"
+        autoComplete="off"
+        value={props.wanted}
+        onChange={(event) => {
+          props.onSearch(event.currentTarget.value);
         }}
-      >
-        {text.consultations.join}
-      </button>
-    </li>
+      />
+      <p className="field-hint" role="status">
+        {props.wanted.trim() === ""
+          ? text.pages.list.searchHint
+          : props.found === 0
+            ? text.pages.list.notFound
+            : text.pages.list.found(props.found)}
+      </p>
+    </div>
+  );
+}
+
+function Closed({ closed }: { closed: readonly Consultation[] }) {
+  const { text } = useText();
+  const id = useId();
+  return (
+    <section className="closed" aria-labelledby={id}>
+      <h2 id={id}>{text.pages.list.closed}</h2>
+      <ul className="consultations">
+        {closed.map((one) => (
+          <ClosedCard key={one.consultation_id} consultation={one} />
+        ))}
+      </ul>
+    </section>
   );
 }

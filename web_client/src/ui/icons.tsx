@@ -1,7 +1,7 @@
 import type { ReactNode } from "react";
 
 /** Line drawings of our own on a 24-unit grid; decoration only, as words always stand beside them. */
-function Icon({ children }: { children: ReactNode }) {
+export function Icon({ children }: { children: ReactNode }) {
   return (
     <svg
       className="icon"
@@ -89,5 +89,18 @@ export const FullScreenIcon = () => (
 export const SoundIcon = () => (
   <Icon>
     <path d="M4 9.5v5h3.5L12 18.5v-13L7.5 9.5zM15.5 9a4.2 4.2 0 0 1 0 6M18 6.5a8 8 0 0 1 0 11" />
+  </Icon>
+);
+
+export const MoveIcon = () => (
+  <Icon>
+    <path d="M12 3v18M3 12h18M9.5 5.5 12 3l2.5 2.5M9.5 18.5 12 21l2.5-2.5M5.5 9.5 3 12l2.5 2.5M18.5 9.5 21 12l-2.5 2.5" />
+  </Icon>
+);
+
+export const WindowIcon = () => (
+  <Icon>
+    <rect x="3" y="8" width="13" height="12" rx="1" />
+    <path d="M8 4h13v12M3 12h13" />
   </Icon>
 );

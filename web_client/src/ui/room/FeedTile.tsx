@@ -1,119 +1,185 @@
-import { useCallback } from "react";
-import type { FeedReading } from "../../media/monitor";
+import { DrawingLayer } from "../../annotation/DrawingLayer";
+import { FreezeTools, FreezeWords, useShownStill } from "../../annotation/freeze/FreezeTools";
+import { FrozenPicture } from "../../annotation/freeze/FrozenPicture";
+import { memo, use, type CSSProperties } from "react";
+import type { Codec } from "../../media/codecs";
+import type { MediaMonitor } from "../../media/monitor";
+import type { RemoteTrack } from "../../media/subscriber";
+import type { ConsultationInfo } from "../../protocol/messages";
 import { useText } from "../../i18n/useText";
-import type { RoomClient } from "../../room/client";
-import { shownStatus, type Feed, type ShownStatus } from "../../room/feeds";
-import type { RoomState } from "../../room/state";
+import { shownStatus, type Feed } from "../../room/feeds";
 import { FullScreenIcon } from "../icons";
-import { useNow } from "../hooks";
-import { FeedCaption, feedName, statusWords } from "./FeedCaption";
-import { useIsFullScreen } from "./fullScreen";
-import { RemoteVideo } from "./RemoteVideo";
-import { spanWords } from "./spans";
+import { Curtain } from "./Curtain";
+import { FeedCaption, feedName } from "./FeedCaption";
+import { toggleFullScreen, useFilled, usePageDocument, type Filled } from "./fullScreen";
+import { MoveHandle } from "./MoveHandle";
+import type { PictureZoom } from "./pictureZoom";
+import { RemoteVideo, type Places } from "./RemoteVideo";
+import { MovingContext } from "./useMoving";
+import { useFeedStatus } from "./useReadings";
+import { ZoomablePicture, ZoomControls } from "./ZoomablePicture";
+
+type RecordingState = ConsultationInfo["recording"];
 
 interface Props {
   feed: Feed;
-  client: RoomClient;
-  state: RoomState;
-  reading: FeedReading | null;
+  monitor: MediaMonitor;
+  viewing: Places;
+  remote: RemoteTrack | undefined;
+  codec: Codec | null;
+  zoom: PictureZoom;
   focused: boolean;
+  /** A face beside the picture in focus. */
+  small: boolean;
+  /** Grid places, as CSS variables. */
+  row: number | undefined;
+  column: number | undefined;
   onFocus: (id: string) => void;
-  onFullScreen: (id: string) => void;
+  /** It can be arranged among the others, and is being so. */
+  movable: boolean;
+  mark: "moving" | "drop" | undefined;
+  /** What nobody may forget on a full screen. */
+  recording: RecordingState;
 }
 
-/** One picture on the wall or in focus. The same element in both places, so that changing places never blinks. */
-export function FeedTile({ feed, client, state, reading, focused, onFocus, onFullScreen }: Props) {
+/**
+ * One picture on the wall or in focus. The same element in both places, so that changing places never blinks. It is
+ * drawn anew when something about its feed changes, not when a number under it does.
+ */
+export const FeedTile = memo(function FeedTile(props: Props) {
+  const { feed, monitor, remote, codec, zoom, focused } = props;
   const { text } = useText();
   const name = feedName(feed, text);
-  const status = shownStatus(feed, reading);
-  const codec = state.unsupported.get(feed.trackId ?? "") ?? null;
-  const fullScreen = useIsFullScreen(feed.id);
-  const fullScreenWords = fullScreen ? text.feed.endFullScreen : text.feed.fullScreen;
-  const remote = feed.trackId === null ? undefined : state.remote.get(feed.trackId);
-  const onFrame = useCallback(
-    (rtpTimestamp: number | null, shownMs: number) => {
-      if (feed.trackId !== null) client.monitor.frameShown(feed.trackId, rtpTimestamp, shownMs);
-    },
-    [client, feed.trackId],
+  const reading = useFeedStatus(monitor, feed.trackId);
+  const status = shownStatus(feed, reading === null ? null : { status: reading });
+  const filled = useFilled(feed.id);
+  const hidden = status === "paused" || status === "off" || status === "held";
+  const large = focused || filled !== "no";
+  const zoomable = large && remote !== undefined && !hidden;
+  const frozen = useShownStill(feed.id);
+  const still = large && status !== "paused" ? frozen : null;
+  const video = (zoomed: boolean) =>
+    remote && (
+      <RemoteVideo
+        stream={remote.stream}
+        monitor={monitor}
+        trackId={remote.trackId}
+        viewing={props.viewing}
+        focused={zoomed && large}
+        zoom={zoomed && zoomable ? zoom : null}
+      />
+    );
+  const curtain = status !== "live" && (
+    <Curtain monitor={monitor} feed={feed} status={status} codec={codec} />
   );
+  const place = { "--row": props.row, "--column": props.column } as CSSProperties;
   return (
     <section
       className="tile"
       id={`tile-${feed.id}`}
       data-testid={`feed-${feed.id}`}
+      data-feed={feed.id}
       data-focused={focused}
+      data-small={props.small}
+      data-filled={filled}
       data-kind={feed.kind}
       data-status={status}
+      data-movable={props.movable}
+      data-mark={props.mark}
+      style={place}
       aria-label={name}
     >
-      <div className="picture">
-        {remote && <RemoteVideo stream={remote.stream} onFrame={onFrame} />}
-        {status !== "live" && (
-          <StoppedNotice
-            feed={feed}
-            status={status}
-            stoppedForS={reading?.stoppedForS ?? null}
-            codec={codec}
-          />
-        )}
-        <button
-          type="button"
-          className="cover"
-          aria-label={focused ? `${text.feed.fullScreen}: ${name}` : text.feed.focus(name)}
-          onClick={(event) => {
-            // Without a pointer there is no double click: the picture in focus then goes to full screen.
-            if (focused && event.detail === 0) onFullScreen(feed.id);
-            else if (event.detail < 2) onFocus(feed.id);
-          }}
-        />
-      </div>
-      <div className="caption">
-        <FeedCaption feed={feed} reading={reading} status={status} codec={codec} />
-        <button
-          type="button"
-          className="quiet icon-only full-screen"
-          aria-label={`${fullScreenWords}: ${name}`}
-          title={fullScreenWords}
-          onClick={() => {
-            onFullScreen(feed.id);
-          }}
+      {still !== null ? (
+        <FrozenPicture still={still} name={name} zoom={zoom}>
+          <div className="picture">
+            {video(false)}
+            {curtain}
+          </div>
+        </FrozenPicture>
+      ) : (
+        <ZoomablePicture
+          zoom={zoom}
+          active={zoomable}
+          over={
+            <>
+              {curtain}
+              <Cover {...props} name={name} />
+              {!hidden && remote !== undefined && (
+                <DrawingLayer
+                  feedId={feed.id}
+                  trackId={remote.trackId}
+                  monitor={monitor}
+                  zoom={zoom}
+                  active={zoomable}
+                  follows={feed.boxed}
+                  name={name}
+                />
+              )}
+              {large && <FreezeWords feedId={feed.id} />}
+            </>
+          }
         >
-          <FullScreenIcon />
-        </button>
+          {video(true)}
+        </ZoomablePicture>
+      )}
+      <div className="caption">
+        <FeedCaption monitor={monitor} feed={feed} status={status} codec={codec} />
+        {filled !== "no" && <RecordingWords state={props.recording} />}
+        <span className="tile-tools">
+          {zoomable && feed.kind === "device" && still === null && <FreezeTools feed={feed} name={name} />}
+          {(zoomable || still !== null) && <ZoomControls zoom={zoom} name={name} />}
+          {filled === "no" && props.movable && <MoveHandle feedId={feed.id} name={name} />}
+          <FullScreenButton feedId={feed.id} name={name} filled={filled} />
+        </span>
       </div>
     </section>
   );
-}
+});
 
-/** Stands over a picture that is not live: what is wrong and since when. */
-function StoppedNotice({
-  feed,
-  status,
-  stoppedForS,
-  codec,
-}: {
-  feed: Feed;
-  status: ShownStatus;
-  stoppedForS: number | null;
-  codec: string | null;
-}) {
+/** The picture itself is a button. */
+function Cover({ feed, focused, onFocus, name }: Props & { name: string }) {
   const { text } = useText();
+  const page = usePageDocument();
+  const moving = use(MovingContext);
   return (
-    <div className="stopped">
-      <strong>{statusWords(status, codec, text)}</strong>
-      {status === "unsupported" && <span>{text.feed.unsupportedHint}</span>}
-      {feed.departed && <GoneSince {...feed.departed} />}
-      {!feed.departed && stoppedForS !== null && (
-        <span>{text.feed.lastPicture(spanWords(stoppedForS, text))}</span>
-      )}
-    </div>
+    <button
+      type="button"
+      className="cover"
+      aria-label={focused ? `${text.feed.fullScreen}: ${name}` : text.feed.focus(name)}
+      onClick={(event) => {
+        if (moving?.clicked(feed.id) === true) return;
+        // Without a pointer there is no double click: the picture in focus then goes to full screen.
+        if (focused && event.detail === 0) toggleFullScreen(feed.id, page);
+        else if (event.detail < 2) onFocus(feed.id);
+      }}
+    />
   );
 }
 
-function GoneSince({ sinceMs, expectedBack }: NonNullable<Feed["departed"]>) {
+function FullScreenButton({ feedId, name, filled }: { feedId: string; name: string; filled: Filled }) {
   const { text } = useText();
-  const now = useNow(1000);
-  const seconds = Math.max(0, Math.floor((now - sinceMs) / 1000));
-  const words = expectedBack ? text.feed.lastPicture : text.feed.leftSince;
-  return <span>{words(spanWords(seconds, text))}</span>;
+  const page = usePageDocument();
+  const words = filled === "no" ? text.feed.fullScreen : text.feed.endFullScreen;
+  return (
+    <button
+      type="button"
+      className="quiet icon-only full-screen"
+      aria-label={`${words}: ${name}`}
+      title={words}
+      onClick={() => {
+        toggleFullScreen(feedId, page);
+      }}
+    >
+      <FullScreenIcon />
+    </button>
+  );
+}
+
+function RecordingWords({ state }: { state: RecordingState }) {
+  const { text } = useText();
+  return (
+    <span className="recording" data-state={state}>
+      {text.recording[state]}
+    </span>
+  );
 }

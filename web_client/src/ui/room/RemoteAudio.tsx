@@ -1,5 +1,8 @@
 import { useEffect, useRef } from "react";
+import { preferences } from "../../media/preferences";
 import type { RemoteTrack } from "../../media/subscriber";
+import { playThrough } from "../devices/speaker";
+import { useStore } from "../hooks";
 
 interface Props {
   audio: readonly RemoteTrack[];
@@ -10,26 +13,50 @@ interface Props {
 
 /** One element per voice, outside the tiles: whoever is heard stays heard whatever is looked at. */
 export function RemoteAudio({ audio, attempt, onBlocked }: Props) {
+  const { speaker } = useStore(preferences.store);
   return (
     <div hidden>
       {audio.map(({ trackId, stream }) => (
-        <Voice key={trackId} stream={stream} attempt={attempt} onBlocked={onBlocked} />
+        <Voice
+          key={trackId}
+          stream={stream}
+          speakerId={speaker?.deviceId ?? ""}
+          attempt={attempt}
+          onBlocked={onBlocked}
+        />
       ))}
     </div>
   );
 }
 
-function Voice({ stream, attempt, onBlocked }: Omit<Props, "audio"> & { stream: MediaStream }) {
+interface VoiceProps extends Omit<Props, "audio"> {
+  stream: MediaStream;
+  /** "" is the system's loudspeaker. */
+  speakerId: string;
+}
+
+function Voice({ stream, speakerId, attempt, onBlocked }: VoiceProps) {
   const element = useRef<HTMLAudioElement>(null);
+  useEffect(() => {
+    if (element.current !== null) void playThrough(element.current, speakerId);
+  }, [speakerId]);
   useEffect(() => {
     const audio = element.current;
     if (audio === null) return;
     if (audio.srcObject !== stream) audio.srcObject = stream;
     void play(audio, onBlocked);
   }, [stream, attempt, onBlocked]);
-  // Live speech has no captions to offer.
-  // eslint-disable-next-line jsx-a11y/media-has-caption
-  return <audio ref={element} />;
+  return (
+    // Live speech has no captions to offer.
+    // eslint-disable-next-line jsx-a11y/media-has-caption
+    <audio
+      ref={element}
+      onPause={(event) => {
+        // As when a headset goes: Safari then pauses whatever plays.
+        if (event.currentTarget.isConnected) void play(event.currentTarget, onBlocked);
+      }}
+    />
+  );
 }
 
 async function play(audio: HTMLAudioElement, onBlocked: (blocked: boolean) => void): Promise<void> {

@@ -1,25 +1,26 @@
-import { useCallback, useEffect, useMemo, useState } from "react";
+import { useEffect, useState } from "react";
 import type { Session } from "../../api/session";
+import { DrawingContext } from "../../annotation/context";
+import { FreezeContext } from "../../annotation/freeze/context";
 import { useText } from "../../i18n/useText";
 import { RoomClient } from "../../room/client";
-import { feedsOf, focusedFeed, peopleOf, type Feed } from "../../room/feeds";
-import type { RoomState } from "../../room/state";
 import { supportRoom } from "../../support";
 import { useStore, useTitle } from "../hooks";
-import { Controls, type View } from "./Controls";
+import { OnSiteRoom } from "../onsite/OnSiteRoom";
+import { ChatAnnouncer } from "./chat/ChatAnnouncer";
+import { ConsultRoom } from "./ConsultRoom";
 import { EndedPage } from "./EndedPage";
-import { KeysDialog } from "./KeysDialog";
-import { Notices } from "./Notices";
-import { PeopleList } from "./PeopleList";
-import { RemoteAudio } from "./RemoteAudio";
-import { RoomHeader } from "./RoomHeader";
-import { Stage } from "./Stage";
-import { toggleFullScreen } from "./fullScreen";
-import { useRoomKeys } from "./useRoomKeys";
+import { RoomSound } from "./RoomSound";
+import { WaitingPage } from "./WaitingPage";
+
+export type Layout = "consult" | "onsite";
 
 interface Props {
   session: Session;
   room: string;
+  layout?: Layout;
+  /** Came by an invitation. */
+  guest?: boolean;
   onLeave: () => void;
   onSignedOut: () => void;
 }
@@ -51,132 +52,34 @@ function useRoomClient(session: Session, room: string): RoomClient {
   return client;
 }
 
-function Stay({ session, room, onLeave, onSignedOut, onAgain }: Props & { onAgain: () => void }) {
+function Stay(props: Props & { onAgain: () => void }) {
+  const { session, room, layout = "consult", guest = false, onLeave, onSignedOut, onAgain } = props;
   const { text } = useText();
   const client = useRoomClient(session, room);
   const state = useStore(client.store);
   const title = state.consultation?.header ?? "";
   useTitle(title === "" ? text.productName : `${text.room.title(title)} · ${text.productName}`);
   if (state.ending) {
-    return <EndedPage ending={state.ending} onList={onLeave} onRetry={onAgain} onSignIn={onSignedOut} />;
+    return (
+      <EndedPage
+        ending={state.ending}
+        guest={guest || (state.me?.guest ?? false)}
+        onList={onLeave}
+        onRetry={onAgain}
+        onSignIn={onSignedOut}
+      />
+    );
   }
-  return <Room client={client} state={state} onLeave={onLeave} />;
-}
-
-/** Which picture is large: the chosen one; until somebody chooses, the first device picture, and it stays that. */
-function useFocus(feeds: readonly Feed[]) {
-  const [chosen, setChosen] = useState<string | null>(null);
-  const [view, setView] = useState<View>("focus");
-  const first = feeds.find((feed) => feed.kind === "device");
-  if (chosen === null && first !== undefined) setChosen(first.id);
-  const choose = useCallback((id: string) => {
-    setChosen(id);
-    setView("focus");
-  }, []);
-  return { focus: focusedFeed(feeds, chosen), choose, view, setView };
-}
-
-function Room({ client, state, onLeave }: { client: RoomClient; state: RoomState; onLeave: () => void }) {
-  const readings = useStore(client.monitor.readings);
-  const feeds = useMemo(() => feedsOf(state), [state]);
-  const { focus, choose, view, setView } = useFocus(feeds);
-  const [peopleShown, setPeopleShown] = useState(true);
-  const [keysShown, setKeysShown] = useState(false);
-  const [hearAttempt, setHearAttempt] = useState(0);
-  const soundBlocked = useCallback(
-    (blocked: boolean) => {
-      client.soundBlocked(blocked);
-    },
-    [client],
-  );
-  const otherView: View = view === "focus" ? "wall" : "focus";
-  useRoomKeys({
-    isTalking: () => state.devices.microphone.phase === "on",
-    talk: (on) => {
-      client.own.set("microphone", on);
-    },
-    camera: () => {
-      client.own.toggle("camera");
-    },
-    focusNumber: (index) => {
-      const feed = feeds[index];
-      if (feed) choose(feed.id);
-    },
-    wall: () => {
-      setView(otherView);
-    },
-    fullScreen: () => {
-      if (focus) toggleFullScreen(focus.id);
-    },
-    help: () => {
-      setKeysShown(true);
-    },
-  });
+  if (state.waiting) return <WaitingPage state={state} onLeave={onLeave} />;
+  const stay = { client, session, state, onLeave };
   return (
-    <div className="room" data-role={state.me?.role} data-link={state.link} data-testid="room">
-      <RoomHeader client={client} state={state} />
-      <Stage
-        client={client}
-        state={state}
-        readings={readings}
-        feeds={feeds}
-        focus={focus}
-        view={view}
-        onFocus={choose}
-        onFullScreen={toggleFullScreen}
-      >
-        {peopleShown && <PeopleList state={state} speaking={readings.speaking} />}
-      </Stage>
-      <Notices
-        state={state}
-        onHear={() => {
-          setHearAttempt(hearAttempt + 1);
-        }}
-        onRetry={(source) => {
-          client.own.set(source, true);
-        }}
-        onDismiss={(source) => {
-          client.own.dismiss(source);
-        }}
-      />
-      <Controls
-        microphone={state.devices.microphone}
-        camera={state.devices.camera}
-        view={view}
-        peopleShown={peopleShown}
-        speakers={speakerNames(state, readings.speaking)}
-        onToggle={(source) => {
-          client.own.toggle(source);
-        }}
-        onView={setView}
-        onPeople={() => {
-          setPeopleShown(!peopleShown);
-        }}
-        onKeys={() => {
-          setKeysShown(true);
-        }}
-        onLeave={onLeave}
-      />
-      <RemoteAudio audio={voices(state)} attempt={hearAttempt} onBlocked={soundBlocked} />
-      {keysShown && (
-        <KeysDialog
-          onClose={() => {
-            setKeysShown(false);
-          }}
-        />
-      )}
-    </div>
+    <DrawingContext value={client.media.drawings}>
+      <FreezeContext value={client.media.freezing}>
+        {layout === "onsite" ? <OnSiteRoom {...stay} /> : <ConsultRoom {...stay} />}
+      </FreezeContext>
+      <RoomSound client={client} state={state} />
+      {/* On site the messages themselves are read out. */}
+      {layout === "consult" && <ChatAnnouncer state={state} />}
+    </DrawingContext>
   );
-}
-
-function voices({ tracks, remote, me }: RoomState) {
-  return tracks
-    .filter((track) => track.kind === "audio" && track.participant_id !== me?.participant_id)
-    .flatMap((track) => remote.get(track.track_id) ?? []);
-}
-
-function speakerNames(state: RoomState, speaking: ReadonlySet<string>): string[] {
-  return peopleOf(state)
-    .filter(({ audioTrackId }) => audioTrackId !== null && speaking.has(audioTrackId))
-    .map(({ participant }) => participant.name);
 }

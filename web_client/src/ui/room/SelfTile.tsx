@@ -1,8 +1,15 @@
-import { useEffect, useRef } from "react";
+import { useEffect, useRef, type CSSProperties } from "react";
 import { useText } from "../../i18n/useText";
 
+interface Props {
+  stream: MediaStream;
+  /** Grid places beside the picture in focus. */
+  row?: number;
+  column?: number;
+}
+
 /** Own camera, mirrored, as one knows oneself. */
-export function SelfTile({ stream }: { stream: MediaStream }) {
+export function SelfTile({ stream, row, column }: Props) {
   const { text } = useText();
   const element = useRef<HTMLVideoElement>(null);
   useEffect(() => {
@@ -14,7 +21,9 @@ export function SelfTile({ stream }: { stream: MediaStream }) {
       data-testid="feed-self"
       data-kind="self"
       data-focused="false"
+      data-small="true"
       data-status="live"
+      style={{ "--row": row, "--column": column } as CSSProperties}
       aria-label={text.feed.selfHint}
     >
       <div className="picture">

@@ -28,3 +28,12 @@ test("held while the microphone is open, it changes nothing", () => {
 test("a release without a press does nothing", () => {
   expect(new TalkKey().released(50)).toBe(false);
 });
+
+test("for those who talk by holding only, a tap never leaves the microphone open", () => {
+  const key = new TalkKey();
+  expect(key.pressed(false, 1_000)).toBe(true);
+  expect(key.released(1_050, true)).toBe(true);
+  key.pressed(true, 2_000);
+  expect(key.released(4_000, true)).toBe(true);
+  expect(key.released(4_001, true)).toBe(false);
+});

@@ -21,12 +21,14 @@ export class TalkKey {
 
   /**
    * Returns true when the microphone has to be closed now. Also for a window that lost the keyboard meanwhile, as it
-   * does when the browser asks for permission: that press was a tap.
+   * does when the browser asks for permission: that press was a tap. `holdOnly`: only a held key opens it, and every
+   * release closes it.
    */
-  released(nowMs: number): boolean {
+  released(nowMs: number, holdOnly = false): boolean {
     const { down } = this;
     this.down = null;
     if (down === null) return false;
+    if (holdOnly) return true;
     const tapped = nowMs - down.sinceMs < TAP_MS;
     return tapped ? down.wasTalking : !down.wasTalking;
   }

@@ -4,11 +4,47 @@ import { TalkKey } from "./talkKey";
 export interface RoomKeyActions {
   isTalking: () => boolean;
   talk: (on: boolean) => void;
+  /** Only a held key opens the microphone. */
+  holdsToTalk: () => boolean;
   camera: () => void;
+  screen: () => void;
   focusNumber: (index: number) => void;
   wall: () => void;
   fullScreen: () => void;
+  freeze: () => void;
+  chat: () => void;
+  people: () => void;
+  opinion: () => void;
+  question: () => void;
+  pause: () => void;
   help: () => void;
+}
+
+type Press = Pick<KeyboardEvent, "key" | "code" | "shiftKey">;
+
+const LETTERS: Record<
+  string,
+  "camera" | "screen" | "wall" | "chat" | "people" | "opinion" | "question" | "freeze"
+> = {
+  KeyF: "freeze",
+  KeyV: "camera",
+  KeyS: "screen",
+  KeyW: "wall",
+  KeyC: "chat",
+  KeyG: "people",
+  KeyO: "opinion",
+  KeyQ: "question",
+};
+
+/** What a key does (`+ − 0` and the arrows belong to the picture itself); false when it does nothing here. Letters go by their place, whatever is written on them. Pure. */
+export function pressKey({ key, code, shiftKey }: Press, actions: RoomKeyActions): boolean {
+  if (/^[1-9]$/.test(key)) actions.focusNumber(Number(key) - 1);
+  else if (key === "?") actions.help();
+  else if (shiftKey && code === "KeyF") actions.fullScreen();
+  else if (shiftKey && code === "KeyP") actions.pause();
+  else if (!shiftKey && LETTERS[code] !== undefined) actions[LETTERS[code]]();
+  else return false;
+  return true;
 }
 
 const isTyping = (target: EventTarget | null) =>
@@ -16,7 +52,7 @@ const isTyping = (target: EventTarget | null) =>
   (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
 
 const isControl = (target: EventTarget | null) =>
-  target instanceof HTMLElement && target.closest("button, a") !== null;
+  target instanceof HTMLElement && target.closest("button, a, summary") !== null;
 
 /**
  * The room's keys. Space belongs to talking, but for somebody who moves with Tab it presses the focused button, as
@@ -25,17 +61,10 @@ const isControl = (target: EventTarget | null) =>
 export function useRoomKeys(actions: RoomKeyActions): void {
   const act = useEffectEvent((event: KeyboardEvent) => {
     if (event.ctrlKey || event.altKey || event.metaKey || event.repeat) return false;
-    const { key, code } = event;
-    if (/^[1-9]$/.test(key)) actions.focusNumber(Number(key) - 1);
-    else if (key === "?") actions.help();
-    else if (code === "KeyF" && event.shiftKey) actions.fullScreen();
-    else if (event.shiftKey) return false;
-    else if (code === "KeyV") actions.camera();
-    else if (code === "KeyW") actions.wall();
-    else return false;
-    return true;
+    return pressKey(event, actions);
   });
   const talking = useEffectEvent(() => actions.isTalking());
+  const holdsToTalk = useEffectEvent(() => actions.holdsToTalk());
   const talk = useEffectEvent((on: boolean) => {
     actions.talk(on);
   });
@@ -45,6 +74,7 @@ export function useRoomKeys(actions: RoomKeyActions): void {
     let byTab = false;
     const down = (event: KeyboardEvent) => {
       if (event.key === "Tab") byTab = true;
+      if (event.defaultPrevented) return;
       if (isTyping(event.target) || document.querySelector("dialog[open]") !== null) return;
       if (event.code === "Space") {
         if (byTab && isControl(event.target)) return;
@@ -55,10 +85,10 @@ export function useRoomKeys(actions: RoomKeyActions): void {
     const up = (event: KeyboardEvent) => {
       if (event.code !== "Space" || !talkKey.isDown) return;
       event.preventDefault();
-      if (talkKey.released(event.timeStamp)) talk(false);
+      if (talkKey.released(event.timeStamp, holdsToTalk())) talk(false);
     };
     const blur = (event: FocusEvent) => {
-      if (talkKey.isDown && talkKey.released(event.timeStamp)) talk(false);
+      if (talkKey.isDown && talkKey.released(event.timeStamp, holdsToTalk())) talk(false);
     };
     const pointer = () => {
       byTab = false;

@@ -1,0 +1,181 @@
+/** Devices before joining, microphone, speaker, warnings. */
+export const audioEn = {
+  prejoin: {
+    devices: "Microphone and camera",
+    picture: "Your picture (mirrored)",
+    pictureOff: "Camera off",
+    switches: {
+      microphone: { name: "Microphone", on: "on", off: "off" },
+      camera: { name: "Camera", on: "on", off: "off" },
+    },
+    enter: "Enter",
+    watchOnly: "Enter to watch and listen",
+    withMicrophone: "Microphone on",
+    withMicrophoneHeld: "Microphone open while you hold it",
+    withoutMicrophone: "Microphone muted",
+    withCamera: "Camera on",
+    withoutCamera: "Camera off",
+    back: "Back",
+    watchAnyway: "You can enter all the same, to watch and listen.",
+    nothingYet: "Nothing is captured before you turn it on.",
+  },
+
+  asking: {
+    microphone: "Allow the microphone in the browser…",
+    camera: "Allow the camera in the browser…",
+  },
+
+  settings: {
+    microphone: "Microphone",
+    camera: "Camera",
+    speaker: "Loudspeaker",
+    systemDefault: "As the system has it",
+    absent: (name: string) => `${name} (not connected)`,
+    unnamed: (number: number) => `Device ${number}`,
+    chooseSpeaker: "Choose a loudspeaker…",
+    speakerBySystem: "This browser plays through the system's loudspeaker. Choose it in the system.",
+    namesAfterPermission: "The devices' names appear once the browser allows them.",
+    level: "Microphone level",
+    levelOff: "Turn the microphone on to see its level.",
+    levelUnknown: "This browser does not show the level here. Ask the others whether they hear you.",
+    absentHint: "Not connected: what the system has is used until it is back.",
+    check: { microphone: "Check the microphone", camera: "Check the camera" },
+    endCheck: { microphone: "End the check", camera: "Turn camera off" },
+    testSound: "Play test sound",
+    testSoundPlaying: "Playing…",
+    testSoundHint: "You hear three rising tones. If not, choose another loudspeaker or turn it up.",
+    testSoundFailed: "The sound could not be played. Choose another loudspeaker.",
+    profile: "Sound",
+    profiles: {
+      speakerphone: "Loudspeakers, several people in the room",
+      headset: "Headset or headphones",
+      music: "Stethoscope or music",
+    },
+    profileHints: {
+      speakerphone: "Removes echo and noise, evens out near and far voices.",
+      headset: "No echo removal: with loudspeakers, the others would hear themselves.",
+      music: "Sends the sound untouched and in higher quality. Use headphones.",
+    },
+    talk: "Talk",
+    talkModes: {
+      toggle: "Press to switch the microphone, hold to talk",
+      hold: "Microphone open only while held",
+    },
+    talkHint: "With the space bar or the microphone button.",
+    screen: "Shared screen",
+    screenContents: { detail: "Text and still pictures", motion: "Moving pictures" },
+  },
+
+  warnings: {
+    mutedSpeaking: "You are muted and speaking.",
+    mutedSpeakingHold: "Your microphone is closed and you are speaking. Hold the space bar or the button.",
+    unmute: "Unmute",
+    unheard: {
+      paused: "Nobody can hear you: the site paused picture and sound.",
+      "not-connected": "Nobody can hear you: your sound has no connection yet. It is being tried again.",
+      "system-muted":
+        "Nobody can hear you: the system muted the microphone. Unmute it in the system or on the device.",
+      silent:
+        "Nobody can hear you: the microphone gives no sound. Check its switch and plug, or choose another one.",
+      "not-arriving":
+        "Nobody can hear you: your sound does not reach the service. Turn the microphone off and on.",
+      alone: "Nobody can hear you: nobody else is here yet.",
+    },
+    replaced: {
+      microphone: (name: string) => `Your microphone is not connected. Now in use: ${name}.`,
+      camera: (name: string) => `Your camera is not connected. Now in use: ${name}.`,
+    },
+    otherDevice: "another one",
+    speakerGone: "The chosen loudspeaker is gone. Sound now comes from the system's.",
+    understood: "OK",
+  },
+};
+
+export const audioZh: typeof audioEn = {
+  prejoin: {
+    devices: "麦克风和摄像头",
+    picture: "您的画面（镜像显示）",
+    pictureOff: "摄像头关",
+    switches: {
+      microphone: { name: "麦克风", on: "开", off: "关" },
+      camera: { name: "摄像头", on: "开", off: "关" },
+    },
+    enter: "进入会诊室",
+    watchOnly: "仅观看和收听",
+    withMicrophone: "麦克风已开",
+    withMicrophoneHeld: "按住时麦克风才打开",
+    withoutMicrophone: "麦克风静音",
+    withCamera: "摄像头已开",
+    withoutCamera: "摄像头已关",
+    back: "返回",
+    watchAnyway: "您仍可进入会诊室观看和收听。",
+    nothingYet: "在您打开之前，不会采集任何声音和画面。",
+  },
+
+  asking: {
+    microphone: "请在浏览器中允许使用麦克风…",
+    camera: "请在浏览器中允许使用摄像头…",
+  },
+
+  settings: {
+    microphone: "麦克风",
+    camera: "摄像头",
+    speaker: "扬声器",
+    systemDefault: "跟随系统",
+    absent: (name) => `${name}（未连接）`,
+    unnamed: (number) => `设备 ${number}`,
+    chooseSpeaker: "选择扬声器…",
+    speakerBySystem: "此浏览器使用系统的扬声器。请在系统中选择。",
+    namesAfterPermission: "浏览器允许使用设备后，会显示设备名称。",
+    level: "麦克风音量",
+    levelOff: "打开麦克风后显示音量。",
+    levelUnknown: "此浏览器无法在此显示音量。请询问其他人能否听到您。",
+    absentHint: "未连接：在其恢复连接之前使用系统设备。",
+    check: { microphone: "检查麦克风", camera: "检查摄像头" },
+    endCheck: { microphone: "结束检查", camera: "关闭摄像头" },
+    testSound: "播放测试声音",
+    testSoundPlaying: "正在播放…",
+    testSoundHint: "您会听到三个渐高的音。如果没有听到，请选择其他扬声器或调高音量。",
+    testSoundFailed: "无法播放声音。请选择其他扬声器。",
+    profile: "声音场景",
+    profiles: {
+      speakerphone: "外放扬声器，房间内有多人",
+      headset: "耳机或耳麦",
+      music: "听诊器或音乐",
+    },
+    profileHints: {
+      speakerphone: "消除回声和噪声，平衡远近人声。",
+      headset: "不消除回声：若使用外放，对方会听到自己的声音。",
+      music: "声音不做任何处理，音质更高。请佩戴耳机。",
+    },
+    talk: "发言方式",
+    talkModes: {
+      toggle: "轻按切换麦克风，按住说话",
+      hold: "仅按住时打开麦克风",
+    },
+    talkHint: "使用空格键或麦克风按钮。",
+    screen: "共享屏幕",
+    screenContents: { detail: "文字和静态图像", motion: "动态画面" },
+  },
+
+  warnings: {
+    mutedSpeaking: "您正在说话，但麦克风已静音。",
+    mutedSpeakingHold: "您正在说话，但麦克风未打开。请按住空格键或按钮。",
+    unmute: "取消静音",
+    unheard: {
+      paused: "没有人能听到您：现场已暂停画面与声音。",
+      "not-connected": "没有人能听到您：您的声音尚未连接，正在重试。",
+      "system-muted": "没有人能听到您：系统已将麦克风静音。请在系统或设备上取消静音。",
+      silent: "没有人能听到您：麦克风没有声音。请检查其开关和插头，或选择其他麦克风。",
+      "not-arriving": "没有人能听到您：您的声音未到达服务。请关闭麦克风后重新打开。",
+      alone: "没有人能听到您：其他人尚未到达。",
+    },
+    replaced: {
+      microphone: (name) => `您的麦克风未连接，现在使用：${name}。`,
+      camera: (name) => `您的摄像头未连接，现在使用：${name}。`,
+    },
+    otherDevice: "其他设备",
+    speakerGone: "所选扬声器已断开，声音改由系统扬声器播放。",
+    understood: "知道了",
+  },
+};
