@@ -8,31 +8,23 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import statistics
 import sys
 import tempfile
-import time
-from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, Final
 
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from rich.console import Console
 from rich.table import Table
 
-from bench.sfu_load import VERIFY_EVERY, WorkerClient
+from bench.proc import rss_bytes, wait_measuring
+from bench.processes import Child, start_receivers, worker
+from bench.receiver import VERIFY_EVERY
+from bench.signalling import WorkerClient
 from sfu.metrics import Histogram
 
 DEFAULT_SUBSCRIBERS: Final = (1, 10, 30, 60)
-PER_RECEIVER_PROCESS: Final = 60
 WARM_UP_S: Final = 3.0
-REFERENCE_BYTES: Final = 1_150
-REFERENCE_RUNS: Final = 300
-START_DEADLINE_S: Final = 90.0
-STOP_DEADLINE_S: Final = 10.0
 
 
 @dataclass(frozen=True)
@@ -61,88 +53,6 @@ class Row:
     srtp_profile: str
 
 
-class Child:
-    """A load process, spoken to in lines."""
-
-    def __init__(self, process: Process) -> None:
-        self._process = process
-
-    @classmethod
-    async def start(cls, *arguments: str) -> Child:
-        command = (sys.executable, "-m", "bench.sfu_load", *arguments)
-        return cls(await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE))
-
-    async def read(self) -> dict[str, Any]:
-        """Its next message. Raises `RuntimeError` when it died."""
-        assert self._process.stdout is not None
-        async with asyncio.timeout(START_DEADLINE_S):
-            line = await self._process.stdout.readline()
-        if not line:
-            raise RuntimeError("a load process died; its error is above")
-        found: dict[str, Any] = json.loads(line)
-        return found
-
-    async def mark(self) -> dict[str, Any]:
-        """Ask for its numbers."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(b"mark\n")
-        await self._process.stdin.drain()
-        return await self.read()
-
-    async def stop(self) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        await _end(self._process)
-
-
-async def _end(process: Process) -> None:
-    try:
-        async with asyncio.timeout(STOP_DEADLINE_S):
-            await process.wait()
-    except TimeoutError:
-        process.kill()
-        await process.wait()
-
-
-@asynccontextmanager
-async def _worker(directory: str, prefix: Sequence[str]) -> AsyncIterator[tuple[Process, str]]:
-    path = f"{directory}/sfu.sock"
-    arguments = (
-        "--worker-id",
-        "bench",
-        "--api",
-        f"unix:{path}",
-        "--udp-host",
-        "127.0.0.1",
-        "--udp-port",
-        "0",
-    )
-    command = (*prefix, "-m", "sfu.main", *arguments, "--log-level", "warning")
-    process = await asyncio.create_subprocess_exec(*command, stdin=DEVNULL)
-    try:
-        async with asyncio.timeout(START_DEADLINE_S):
-            while not _is_socket(path):
-                if process.returncode is not None:
-                    raise RuntimeError("the worker died; its error is above")
-                await asyncio.sleep(0.05)
-        yield process, path
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await _end(process)
-
-
-def _is_socket(path: str) -> bool:
-    return Path(path).is_socket()
-
-
-def _rss_bytes(pid: int) -> int:
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) * 1024
-    return 0
-
-
 async def measure(
     subscribers: int,
     seconds: float,
@@ -155,9 +65,9 @@ async def measure(
 ) -> Row:
     """One row, with a worker of its own. `python`: how to run the worker (a profiler may stand in front)."""
     with tempfile.TemporaryDirectory(prefix="bench-sfu-") as directory:
-        async with _worker(directory, python) as (worker, path):
+        async with worker(directory, python) as (process, path):
             return await _measure(
-                worker.pid, path, subscribers, seconds, feeds, bitrate_bps, profile, warm_up_s
+                process.pid, path, subscribers, seconds, feeds, bitrate_bps, profile, warm_up_s
             )
 
 
@@ -181,14 +91,16 @@ async def _measure(
         children.append(publisher)
         tracks = (await publisher.read())["track_ids"]
         await asyncio.sleep(warm_up_s)
-        base_bytes = _rss_bytes(pid)
-        receivers, srtp_profile = await _start_receivers(path, subscribers, tracks, profile, children)
+        base_bytes = rss_bytes(pid)
+        options = [option for track in tracks for option in ("--track", track)]
+        options += ["--profile", profile] if profile else []
+        receivers, srtp_profile = await start_receivers(subscribers, children, "--api", path, *options)
         await asyncio.sleep(warm_up_s)
-        memory_bytes = _rss_bytes(pid) - base_bytes
+        memory_bytes = rss_bytes(pid) - base_bytes
         await asyncio.gather(*(child.mark() for child in receivers))
         before, loads = await api.stats(), [await child.mark() for child in children]
         await asyncio.gather(*(child.mark() for child in receivers))
-        reference_us = await _wait_measuring(seconds)
+        reference_us = await wait_measuring(seconds)
         after = await api.stats()
         ends = [await child.mark() for child in children]
     finally:
@@ -208,38 +120,6 @@ async def _measure(
         reference_us,
         srtp_profile,
     )
-
-
-async def _wait_measuring(seconds: float) -> float:
-    """Wait, now and then timing an encryption; the median in µs."""
-    encrypt, payload = AESGCM(bytes(32)).encrypt, bytes(REFERENCE_BYTES)
-    loop = asyncio.get_running_loop()
-    end, samples = loop.time() + seconds, []
-    while (left := end - loop.time()) > 0:
-        start = time.process_time()
-        for _ in range(REFERENCE_RUNS):
-            encrypt(bytes(12), payload, None)
-        samples.append((time.process_time() - start) / REFERENCE_RUNS * 1e6)
-        await asyncio.sleep(min(0.5, left))
-    return statistics.median(samples)
-
-
-async def _start_receivers(
-    path: str, subscribers: int, tracks: Sequence[str], profile: str | None, children: list[Child]
-) -> tuple[list[Child], str]:
-    receivers: list[Child] = []
-    srtp_profile = ""
-    options = [option for track in tracks for option in ("--track", track)]
-    options += ["--profile", profile] if profile else []
-    for first in range(0, subscribers, PER_RECEIVER_PROCESS):
-        count = min(PER_RECEIVER_PROCESS, subscribers - first)
-        child = await Child.start(
-            "receive", "--api", path, "--count", str(count), "--first", str(first), *options
-        )
-        receivers.append(child)
-        children.append(child)
-        srtp_profile = (await child.read())["profile"]
-    return receivers, srtp_profile
 
 
 def _row(

@@ -8,17 +8,21 @@ from typing import Final
 
 import typer
 
+from core.compiled import use_compiled
 from core.errors import TeleconsultError
-from teleconsult.supervisor import die_with_parent
+from core.supervisor import die_with_parent
 
 EXIT_FAILED: Final = 1
 GROUPS: Final = {
-    "archive": ("archive.cli", "Keys, verification and export of archived consultations."),
+    "archive": ("teleconsult.archive_cli", "Keys, verification and export of archived consultations."),
     "edge": ("edge_agents.cli", "The capture box beside an imaging device."),
+    "admin": ("teleconsult.admin.cli", "People, devices, certificates, tokens, backups."),
     "bench": ("teleconsult.bench", "Measurements, as tables and JSON."),
 }
 COMMANDS: Final = {"serve": "teleconsult.serve", "demo": "teleconsult.demo"}
 HIDDEN: Final = {"spare": "teleconsult.spare"}
+SERVING: Final = frozenset({"serve", "spare", "edge"})
+"""Processes that carry media."""
 
 
 def build_app(wanted: str | None) -> typer.Typer:
@@ -47,6 +51,8 @@ def build_app(wanted: str | None) -> typer.Typer:
 def run(arguments: list[str]) -> None:
     """Run one command line. An error of ours is one line on stderr; anything else is a bug with its trace."""
     wanted = next((argument for argument in arguments if not argument.startswith("-")), None)
+    if wanted in SERVING:
+        use_compiled()
     try:
         build_app(wanted)(args=arguments, prog_name="teleconsult")
     except TeleconsultError as error:

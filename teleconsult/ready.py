@@ -10,6 +10,7 @@ import aiohttp
 
 from core import messages
 from core.errors import Unavailable
+from core.local_service import Trust
 
 RETRY_S: Final = 0.1
 
@@ -42,17 +43,22 @@ class RoomWatcher:
                 self.recording = message.state
 
 
-async def wait_for_http(base_url: str, deadline_s: float) -> None:
+def client(base_url: str, trust: Trust) -> aiohttp.ClientSession:
+    """A client of the service at `base_url` that trusts the certificates `trust` says."""
+    return aiohttp.ClientSession(base_url, connector=aiohttp.TCPConnector(ssl=trust))
+
+
+async def wait_for_http(base_url: str, deadline_s: float, trust: Trust = True) -> None:
     """Until `/readyz` says yes. Raises `Unavailable` with the last answer."""
     last = "no answer"
     try:
-        async with asyncio.timeout(deadline_s), aiohttp.ClientSession() as session:
+        async with asyncio.timeout(deadline_s), client(base_url, trust) as session:
             while True:
                 try:
-                    async with session.get(f"{base_url}/readyz") as response:
+                    async with session.get("/readyz") as response:
                         if response.status == 200:
                             return
-                        last = f"HTTP {response.status}"
+                        last = await _what_it_waits_for(response)
                 except aiohttp.ClientConnectionError as error:
                     last = type(error).__name__
                 await asyncio.sleep(RETRY_S)
@@ -67,6 +73,7 @@ async def wait_for_room(
     feeds: set[str],
     deadline_s: float,
     progress: Callable[[str], None],
+    trust: Trust = True,
 ) -> None:
     """Join `room` and return when `feeds` are live and it records.
 
@@ -74,7 +81,7 @@ async def wait_for_room(
     """
     watcher = RoomWatcher()
     try:
-        async with asyncio.timeout(deadline_s), aiohttp.ClientSession(base_url) as session:
+        async with asyncio.timeout(deadline_s), client(base_url, trust) as session:
             token = await room_token(session, room, credentials)
             async with session.ws_connect(
                 "/ws", params={"room": room}, protocols=("teleconsult.v1", f"token.{token}")
@@ -85,6 +92,13 @@ async def wait_for_room(
                     watcher.receive(messages.parse_server_message(await socket.receive_str()))
     except TimeoutError:
         raise Unavailable(f"after {deadline_s:.0f} s: {_describe(watcher, feeds)}") from None
+
+
+async def _what_it_waits_for(response: aiohttp.ClientResponse) -> str:
+    try:
+        return "it waits for " + "; ".join((await response.json())["waiting_for"])
+    except (aiohttp.ClientError, ValueError, KeyError, TypeError):
+        return f"HTTP {response.status}"
 
 
 def _describe(watcher: RoomWatcher, feeds: set[str]) -> str:

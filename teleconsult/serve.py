@@ -9,16 +9,24 @@ import signal
 import tempfile
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
+import aiohttp
 import structlog
 import typer
 
+from core import systemd
 from core.config import Settings, load_settings
 from core.errors import ConfigError
-from teleconsult.supervisor import Role, Supervisor, own_command
+from core.local_service import local_trust, local_url
+from core.supervisor import Role, Supervisor, own_command
 
 log = structlog.get_logger("serve")
+
+STOPS_EDGE, STOPS_SIGNALING, STOPS_MEDIA, STOPS_RECORDER = range(4)
+"""The recorder last: so it has everything that anybody saw."""
+LOOK_EVERY_S: Final = 0.5
+PROBE_WITHIN_S: Final = 3.0
 
 
 def worker_socket(settings: Settings, number: int) -> str:
@@ -54,6 +62,7 @@ def service_roles(settings: Settings) -> list[Role]:
             own_command("serve", "--role", "sfu", "--worker-id", f"sfu-{number}", "--api", api),
             environment | {"TELECONSULT_UDP_PORT": str(settings.udp_port + number - 1)},
             spare=True,
+            stops=STOPS_MEDIA,
         )
         for number, api in zip(numbers, apis, strict=True)
     ]
@@ -64,22 +73,66 @@ def service_roles(settings: Settings) -> list[Role]:
             own_command("serve", "--role", "signaling", *worker_arguments),
             environment,
             spare=True,
+            stops=STOPS_SIGNALING,
         )
     )
     if settings.recipients:
-        roles.append(Role("recorder", own_command("serve", "--role", "recorder"), environment, spare=True))
+        recorder = own_command("serve", "--role", "recorder")
+        roles.append(Role("recorder", recorder, environment, spare=True, stops=STOPS_RECORDER))
     else:
-        log.warning("recording_off", reason="no recipients configured: nobody could open an archive")
+        from signaling.readiness import NO_RECIPIENTS
+
+        log.warning("recording_off", reason=NO_RECIPIENTS)
     return roles
 
 
 async def run_service(settings: Settings) -> None:
     """Run everything until SIGTERM or SIGINT."""
-    supervisor = Supervisor(service_roles(settings), own_command("spare"))
+    from signaling.tls import check_tls
+
+    check_tls(settings)
+    supervisor = Supervisor(service_roles(settings), own_command("spare"), drain_s=settings.drain_s)
     loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        systemd.notify(STOPPING="1", STATUS="draining")
+        supervisor.stop()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, supervisor.stop)
-    await supervisor.run()
+        loop.add_signal_handler(number, stop)
+    telling = asyncio.create_task(tell_systemd(settings))
+    try:
+        await supervisor.run()
+    finally:
+        telling.cancel()
+        await asyncio.gather(telling, return_exceptions=True)
+
+
+async def tell_systemd(settings: Settings) -> None:
+    """Say when the service is ready, then feed the watchdog for as long as it answers."""
+    async with aiohttp.ClientSession() as session:
+        while (state := await _readiness(session, settings)) != "ready":
+            systemd.notify(STATUS=state)
+            await asyncio.sleep(LOOK_EVERY_S)
+        systemd.notify(READY="1", STATUS=f"serving on port {settings.port}")
+        interval_s = systemd.watchdog_interval_s()
+        while interval_s is not None:
+            if await _readiness(session, settings, "/healthz") == "ready":
+                systemd.notify(WATCHDOG="1")
+            await asyncio.sleep(interval_s / 3)
+
+
+async def _readiness(session: aiohttp.ClientSession, settings: Settings, path: str = "/readyz") -> str:
+    """`ready`, or what is waited for."""
+    try:
+        url = local_url(settings) / path.removeprefix("/")
+        timeout = aiohttp.ClientTimeout(total=PROBE_WITHIN_S)
+        async with session.get(url, ssl=local_trust(settings), timeout=timeout) as response:
+            if response.status == 200:
+                return "ready"
+            return "waiting for " + "; ".join((await response.json()).get("waiting_for", []))
+    except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
+        return "starting"
 
 
 def role_coroutine(
@@ -112,6 +165,8 @@ def command(
     announce: Annotated[str | None, typer.Option(help="host:port clients send media to, behind NAT.")] = None,
     workers: Annotated[int | None, typer.Option(help="How many SFU workers.")] = None,
     archive_dir: Annotated[Path | None, typer.Option(help="Where consultations are archived.")] = None,
+    tls_cert: Annotated[Path | None, typer.Option(help="Certificate (PEM); needs --tls-key.")] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="Its private key (PEM, mode 0600).")] = None,
     log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
     worker_id: Annotated[str, typer.Option(help="With --role sfu: this worker's name.")] = "sfu-1",
     api: Annotated[str | None, typer.Option(help="With --role sfu: unix:/path or host:port.")] = None,
@@ -122,19 +177,21 @@ def command(
         config,
         data_dir=data_dir, host=host, port=port, udp_host=udp_host, udp_port=udp_port, announce=announce,
         workers=workers, archive_dir=archive_dir, log_level=log_level,
+        tls_cert=None if tls_cert is None else tls_cert.absolute(),
+        tls_key=None if tls_key is None else tls_key.absolute(),
     )  # fmt: skip
-    start_logging(settings)
+    start_logging(settings, worker_id if role == "sfu" else role or "supervisor")
     if role is None:
         asyncio.run(run_service(short_runtime_dir(settings)))
     else:
         run_role(role_coroutine(role, settings, worker_id, api, worker or []))
 
 
-def start_logging(settings: Settings) -> None:
-    """Structured lines on stderr, at the configured level."""
+def start_logging(settings: Settings, role: str) -> None:
+    """Structured lines on stderr, at the configured level, each with the role that wrote it."""
     from core.logging import configure_logging
 
-    configure_logging(settings.log_level)
+    configure_logging(settings.log_level, role)
 
 
 def run_role(coroutine: Coroutine[Any, Any, None]) -> None:

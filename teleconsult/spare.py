@@ -1,7 +1,8 @@
 """`teleconsult spare`: a process with everything imported that waits to be told which role it is.
 
-Only the supervisor starts it. It gets one line of JSON on standard input, {"arguments": […],
-"environment": {…}}, and from then on is that role's process, in `ps` too. End of input: not needed any more.
+Only the supervisor starts it, with `--edge` for a capture box. It gets one line of JSON on standard input,
+{"arguments": […], "environment": {…}}, and from then on is that role's process, in `ps` too. End of input:
+not needed any more.
 """
 
 from __future__ import annotations
@@ -11,16 +12,18 @@ import importlib
 import json
 import os
 import sys
-from typing import Final
+from typing import Annotated, Final
 
+import typer
 from setproctitle import setproctitle
 
 MODULES: Final = ("sfu.main", "signaling.main", "recorder.main", "uvloop")
+EDGE_MODULES: Final = ("edge_agents.box", "edge_agents.cli", "uvloop")
 
 
-def command() -> None:
+def command(edge: Annotated[bool, typer.Option("--edge", help="For a capture box.")] = False) -> None:
     """Wait, with everything imported, to take over a role. Started by the supervisor only."""
-    for module in MODULES:
+    for module in EDGE_MODULES if edge else MODULES:
         importlib.import_module(module)
     gc.collect()
     gc.freeze()

@@ -1,0 +1,1 @@
+"""`teleconsult admin`: what the hospital's IT does on the server."""
