@@ -123,6 +123,7 @@ def steps(salt: str = "") -> list[Callable[[ArchiveWriter], object]]:
         lambda w: w.declare_gap(video, Span(2_000_000, 3_000_000), "packet_loss"),
         lambda w: w.start_generation(video, VIDEO, data("init v1"), "size_changed"),
         lambda w: w.write_piece(video, 1, piece(3), data("v1 1")),
+        lambda w: w.write_file(f"fil_{salt.strip()}", data("file")),
         lambda w: w.write_events(Span(1_000_000, 4_000_000), 1, b'{"type":"z"}\n'),
     ]
 

@@ -6,17 +6,28 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import av
 import pytest
 from typer.testing import CliRunner, Result
 
 from archive import layout
 from archive.cli import app
-from archive.keys import ArchiveSigner, publish_signer
+from archive.decisions import Kind
+from archive.keys import ArchiveSigner, publish_signer, register_person
+from archive.opening import current_ledger
+from archive.shred import Copies, carry_out, record
+from archive.shred_request import new_request
+from archive.store_base import LocalFolder
+from core.annotations import Change, Mark
+from core.clock import SystemClock
+from core.messages import AnnotationsChanged
 from recorder.consultation_archive import ConsultationArchive
-from recorder.jobs import PieceJob
+from recorder.jobs import EventsJob, PieceJob, Span
+from teleconsult.cli import build_app
 from tests.archive import support
 from tests.recorder import support as media
 from tests.recorder.test_sealing import jobs_of
@@ -33,11 +44,19 @@ def answer(*arguments: object) -> Any:
     return json.loads(result.stdout)
 
 
+def allow_export(folder: Path, form: str = "tracks") -> None:
+    """Two people have allowed it through the service, just now."""
+    request = new_request(current_ledger(folder), "export", folder.name, "court order 7", form=form)
+    request.add_signed_in("u_1", 1)
+    request.add_signed_in("u_2", 2)
+    record(Copies(LocalFolder(folder), None), request, support.keys().signer, SystemClock())
+
+
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     root = tmp_path / "archive"
     support.write(root)
-    support.write(root, OTHER, close=False)
+    allow_export(support.write(root, OTHER, close=False))
     publish_signer(root, support.keys().signer.public)
     return root
 
@@ -156,7 +175,29 @@ def test_a_folder_that_cannot_be_read_is_listed_all_the_same(root: Path) -> None
     assert [row["state"] for row in answer("list", root)] == ["unreadable", "closed"]
 
 
-def recorded(root: Path) -> Path:
+FEEDS = ("ultrasound", "feed")
+
+
+def drawn_on_everything(feed: str) -> dict[str, Any]:
+    """An event: somebody drew a fat green line across the picture before it began."""
+    mark = Mark(
+        mark_id="m1",
+        feed=feed,
+        author="p",
+        author_name="P",
+        role="specialist",
+        tool="pen",
+        colour="#00ff00",
+        width=0.1,
+        points=[0.1, 0.5, 0.9, 0.5],
+        changed_us=0,
+    )
+    change = Change(seq=1, op="add", op_id="o", author="p", at_us=0, put=[mark])
+    told = AnnotationsChanged(feed=feed, document_id="d", changes=[change])
+    return {**told.model_dump(mode="json"), "at_us": 0}
+
+
+def recorded(root: Path, events: Sequence[dict[str, Any]] = ()) -> Path:
     """An archive with real media in it."""
     archive = ConsultationArchive(support.create(root), support.FakeClock(), lambda failure: None)
     for codec, name in (
@@ -166,9 +207,12 @@ def recorded(root: Path) -> Path:
     ):
         for job in jobs_of(codec, name):  # type: ignore[arg-type]  # three codecs
             assert isinstance(job, PieceJob)
-            archive.write_piece(job)
+            archive.write_piece(job, archive.stage(archive.prepare(job)))
+    if events:
+        archive.write_events(EventsJob(tuple(json.dumps(event).encode() for event in events), Span(0, 10)))
     archive.close("consultation_closed")
     publish_signer(root, support.keys().signer.public)
+    allow_export(root / support.CONSULTATION)
     return root / support.CONSULTATION
 
 
@@ -254,3 +298,100 @@ def test_the_whole_command_line_reaches_it(root: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert support.CONSULTATION in done.stdout
+
+
+def test_a_wall_is_one_film_with_every_picture_and_the_sound(tmp_path: Path, identity: Path) -> None:
+    folder = recorded(tmp_path / "archive")
+    allow_export(folder, "wall")
+    out = tmp_path / "out"
+    made = answer("export", folder, "-i", identity, "-o", out, "--wall")
+    assert (made["exit_code"], made["left_out"]) == (0, [])
+    assert [item["file"] for item in made["tracks"]] == ["wall.mp4"]
+    assert not list(out.glob("*.partial"))
+    assert (out / "wall.mp4").stat().st_mode & 0o777 == 0o600
+    with av.open(str(out / "wall.mp4")) as film:
+        assert [stream.type for stream in film.streams] == ["video", "audio"]
+        lengths_s = [float(stream.duration * stream.time_base) for stream in film.streams]
+        assert abs(lengths_s[0] - lengths_s[1]) < 0.1
+        frames = [frame.to_ndarray(format="bgr24") for frame in film.decode(video=0)]
+    wanted_us = made["tracks"][0]["end_us"] - made["tracks"][0]["begin_us"]
+    assert abs(len(frames) - wanted_us * 30 / 1_000_000) <= 1
+    assert frames[0].shape == (1080, 1920, 3)
+    left, right = frames[10][100:1000, :960], frames[10][100:1000, 960:]
+    assert left.std() > 5
+    assert right.std() > 5
+
+
+def test_burnt_in_drawings_are_in_the_film_from_the_moment_they_were_drawn(
+    tmp_path: Path, identity: Path
+) -> None:
+    folder = recorded(tmp_path / "archive", [drawn_on_everything(feed) for feed in FEEDS])
+    allow_export(folder, "wall")
+    build_app("archive")  # plugs the drawings in
+    made = answer("export", folder, "-i", identity, "-o", tmp_path / "drawn", "--burn-in")
+    assert (made["exit_code"], made["left_out"]) == (0, [])
+    assert green(tmp_path / "drawn") > green_without(folder, identity, tmp_path / "plain") + 0.02
+
+
+def green_without(folder: Path, identity: Path, out: Path) -> float:
+    answer("export", folder, "-i", identity, "-o", out, "--wall")
+    return green(out)
+
+
+def green(out: Path) -> float:
+    """The greenest frame's share of green."""
+    with av.open(str(out / "wall.mp4")) as film:
+        frames = [frame.to_ndarray(format="bgr24").astype(int) for frame in film.decode(video=0)]
+    return max(
+        float(((frame[..., 1] - frame[..., 2] > 120) & (frame[..., 1] - frame[..., 0] > 120)).mean())
+        for frame in frames
+    )
+
+
+def test_two_people_with_keys_export_and_it_stays_on_record(tmp_path: Path, identity: Path) -> None:
+    root = tmp_path / "archive"
+    folder = support.write(root)
+    publish_signer(root, support.keys().signer.public)
+    for name in ("alice", "bob"):
+        assert run("keygen", tmp_path / f"{name}.pem", "--person").exit_code == 0
+        register_person(root, (tmp_path / f"{name}.pem.pub").read_text().strip(), name)
+    asked = tmp_path / "ask.json"
+    alice, bob = ("--key", tmp_path / "alice.pem"), ("--key", tmp_path / "bob.pem")
+    assert run("export", folder, *alice, "--reason", "court", "--request", asked).exit_code == 0
+    wrong = run("export", folder, *bob, "--approve", asked, "-i", identity, "--wall", "-o", tmp_path / "w")
+    assert (wrong.exit_code, "another form" in wrong.output) == (2, True)
+    made = answer("export", folder, *bob, "--approve", asked, "-i", identity, "-o", tmp_path / "out")
+    assert made["events"] == 3
+    shown = answer("show", folder)
+    people = [(tmp_path / f"{name}.pem.pub").read_text().strip() for name in ("alice", "bob")]
+    assert [item["by"] for item in shown["decisions"][0]["approvals"]] == people
+    assert run("verify", folder).exit_code == 0
+
+
+def test_list_and_show_say_what_is_shredded_and_what_is_on_hold(tmp_path: Path) -> None:
+    root = tmp_path / "archive"
+    decisions: list[tuple[str, Kind, dict[str, Any]]] = [
+        ("con_a", "hold", {"hold": "case-7"}),
+        ("con_b", "shred", {"objects": "kept", "policy": None}),
+    ]
+    for name, kind, terms in decisions:
+        folder = support.write(root, name)
+        request = new_request(current_ledger(folder), kind, name, "r", **terms)
+        request.add_signed_in("u_1", 1)
+        request.add_signed_in("u_2", 2)
+        copies = Copies(LocalFolder(folder), None)
+        record(copies, request, support.keys().signer, SystemClock())
+        carry_out(copies)
+    listed = {item["consultation"]: item for item in answer("list", root)}
+    assert (listed["con_a"]["state"], listed["con_a"]["holds"]) == ("closed", ["case-7"])
+    assert listed["con_b"]["state"] == "shredded"
+    assert "shred: r (u_1, u_2)" in run("show", root / "con_b").output
+
+
+def test_a_stranger_to_the_rule_of_two_gets_no_export(tmp_path: Path, identity: Path, root: Path) -> None:
+    folder = root / support.CONSULTATION
+    refused = run("export", folder, "-i", identity, "-o", tmp_path / "out")
+    assert refused.exit_code == 2
+    assert "two people" in refused.output
+    assert not (tmp_path / "out").exists()
+    assert run("export", root / OTHER, "-i", identity, "-o", tmp_path / "out", "--wall").exit_code == 2

@@ -11,15 +11,17 @@ from typing import Any
 
 import pytest
 
-from archive import canonical, layout
+from archive import canonical, layout, store
+from archive.continuity import RECORDING_STOPPED
 from archive.entries import GapEntry, parse_entry
 from archive.faults import ArchiveFault, Verdict
 from archive.keys import ArchiveSigner
+from archive.specs import Span
 from archive.writer import RESTART_REASON, ArchiveWriter
 from core.errors import Conflict
 from tests.archive import support
 
-CHANGING_CALLS = ("open", "write", "replace", "rename", "mkdir", "unlink", "ftruncate")
+CHANGING_CALLS = ("open", "write", "writev", "replace", "rename", "mkdir", "unlink", "ftruncate")
 
 
 class Crash(BaseException):
@@ -40,8 +42,10 @@ class Calls:
             self.made += 1
             if self.made != self._fatal:
                 return real(*args, **kwargs)
-            if name == "write" and len(args[1]) > 1:
-                real(args[0], args[1][: len(args[1]) // 2])
+            if name in ("write", "writev"):
+                data = b"".join(args[1]) if name == "writev" else args[1]
+                half = data[: len(data) // 2]
+                real(args[0], [half] if name == "writev" else half)
             raise self._failure()
 
         return call
@@ -87,6 +91,9 @@ def resume_somehow(root: Path) -> None:
         return  # the crash came after the closing entry
     steps = support.steps(salt="again ")
     track = "ultrasound-device-video"
+    if track in writer.left_off:
+        since_us, reason = writer.left_off[track]
+        writer.declare_gap(track, Span(since_us, 9_000_000), reason or "source_away")
     generation = writer.start_generation(track, support.VIDEO, b"init again", "restart")
     writer.write_piece(track, generation, support.piece(9), b"piece again")
     steps[4](writer)
@@ -151,8 +158,28 @@ def test_a_full_disk_at_any_call_loses_only_the_step_it_hits(tmp_path: Path) -> 
             finished = calls.made < number
         writer.close("consultation_closed")
         report = support.verify(writer.folder)
-        assert (report.verdict, report.entries, report.objects) == (Verdict.INTACT, 12, 9), number
+        assert (report.verdict, report.entries, report.objects) == (Verdict.INTACT, 13, 10), number
     assert number > 40
+
+
+def test_after_a_crash_at_any_call_of_a_stop_it_verifies_and_goes_on(tmp_path: Path) -> None:
+    number, finished, reasons = 0, False, set()
+    while not finished:
+        number += 1
+        root = tmp_path / str(number)
+        folder = support.write(root, close=False)
+        with failing_call(number, Crash) as calls:
+            with suppress(Crash):
+                support.resume(root).stop(9_000_000)
+            finished = calls.made < number
+        report = support.verify(folder)
+        assert (report.verdict, report.open) == (Verdict.INTACT, True), number
+        writer = support.resume(root)
+        writer.close("consultation_closed")
+        reasons.add(gaps(folder)[-1].reason)
+        assert support.verify(folder).verdict is Verdict.INTACT, number
+    assert reasons == {RESTART_REASON, RECORDING_STOPPED}
+    assert len(gaps(folder)) == 4, "of packets, of the first restart, the stop, and all the time it lasted"
 
 
 def test_an_object_is_durable_before_its_line_is_written(
@@ -174,17 +201,18 @@ def test_an_object_is_durable_before_its_line_is_written(
 
         monkeypatch.setattr(os, call, wrapped)
 
-    spy("write", name)
+    spy("writev", name)
     spy("fsync", name)
+    spy("fdatasync", name)
     spy("replace", lambda path: Path(path).name)
     writer.write_piece("t", 0, support.piece(0), b"data")
     assert seen == [
-        "write 000001.m4s.age.tmp",
-        "fsync 000001.m4s.age.tmp",
-        "replace 000001.m4s.age.tmp",
+        "writev 1.tmp",
+        "fdatasync 1.tmp",
+        "replace 1.tmp",
         "fsync 000",
-        "write manifest.jsonl",
-        "fsync manifest.jsonl",
+        "writev manifest.jsonl",
+        "fdatasync manifest.jsonl",
     ]
 
 
@@ -198,13 +226,24 @@ def test_a_resumed_archive_declares_the_gap(tmp_path: Path) -> None:
     assert (gap.track, gap.reason, gap.discarded, gap.begin_us) == (None, RESTART_REASON, 1, 4_000_000)
 
 
+def test_the_gap_of_a_restart_begins_where_the_first_track_was_cut(tmp_path: Path) -> None:
+    writer = support.create(tmp_path)
+    for track, spec, end in (("v", support.VIDEO, 9), ("a", support.AUDIO, 10), ("gone", support.VIDEO, 4)):
+        writer.start_generation(track, spec, b"init", "start")
+        writer.write_piece(track, 0, support.piece(end - 1), b"piece")
+    writer.write_events(Span(10_000_000, 11_000_000), 1, b"{}\n")
+    writer.release()
+    support.resume(tmp_path).release()
+    assert gaps(writer.folder)[-1].begin_us == 9_000_000
+
+
 def test_a_resumed_archive_seals_to_the_same_key_and_continues_the_numbers(tmp_path: Path) -> None:
     support.write(tmp_path, close=False)
     writer = support.resume(tmp_path)
     video = "ultrasound-device-video"
     assert writer.epoch_us == support.EPOCH_US
     assert writer.start_generation(video, support.VIDEO, b"i", "restart") == 2
-    assert writer.write_events(support.Span(0, 1), 1, b"{}\n") == 3
+    assert writer.write_events(Span(0, 1), 1, b"{}\n") == 3
     writer.release()
 
 
@@ -254,3 +293,24 @@ def test_another_services_archive_is_not_continued(tmp_path: Path) -> None:
         ArchiveWriter.resume(
             tmp_path, support.CONSULTATION, signer=support.keys().signer, clock=support.FakeClock()
         )
+
+
+def test_who_lets_go_where_nothing_can_be_removed_frees_the_archive_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = support.create(tmp_path)
+    writer.start_generation("t", support.VIDEO, b"init", "start")
+    staged = writer.stage(writer.seal(b"a second of pictures"))
+    with pytest.raises(Conflict):
+        support.resume(tmp_path)
+
+    def refuse(_path: Path) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "remove_temporaries", refuse)
+        writer.release()
+    assert staged.path.exists()
+    support.resume(tmp_path).close("consultation_closed")
+    assert not staged.path.exists(), "the next one removes what was left"
+    assert support.verify(tmp_path / support.CONSULTATION).verdict is Verdict.INTACT

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pyrage
@@ -149,6 +150,29 @@ def test_published_signers_are_listed_once_and_read_back(tmp_path: Path) -> None
     trusted = keys.read_trust_file(tmp_path / "trusted-signers.txt")
     assert [item.public for item in trusted] == [first, second]
     assert {item.source for item in trusted} == {str(tmp_path / "trusted-signers.txt")}
+
+
+def test_a_list_of_keys_is_never_seen_half_written_and_loses_no_line(tmp_path: Path) -> None:
+    path = tmp_path / "trusted-signers.txt"
+    wanted = [ArchiveSigner.generate().public for _ in range(40)]
+    seen: list[bytes] = []
+    with ThreadPoolExecutor(5) as pool:
+        writers = [pool.submit(keys.publish_signer, tmp_path, key, "x") for key in wanted]
+        while not all(writer.done() for writer in writers):
+            if path.exists():
+                seen.append(path.read_bytes())
+        for writer in writers:
+            writer.result()
+    assert seen
+    assert all(data.endswith(b"\n") for data in seen)
+    assert sorted(item.public for item in keys.read_trust_file(path)) == sorted(wanted)
+
+
+def test_a_last_line_without_its_end_is_not_glued_to_the_next(tmp_path: Path) -> None:
+    first, second = (ArchiveSigner.generate().public for _ in range(2))
+    (tmp_path / "trusted-signers.txt").write_text(first)
+    keys.publish_signer(tmp_path, second, "x")
+    assert [item.public for item in keys.read_trust_file(tmp_path / "trusted-signers.txt")] == [first, second]
 
 
 @pytest.mark.parametrize("line", ["ed25519:12", "ssh-ed25519 AAAA", "ed25519:" + "G" * 64])

@@ -71,13 +71,13 @@ def resign_all(folder: Path, signer: ArchiveSigner) -> None:
 def test_an_untouched_closed_archive_is_intact(closed: Path) -> None:
     report = support.verify(closed)
     assert (report.verdict, report.open, report.first_bad) == (Verdict.INTACT, False, None)
-    assert (report.entries, report.objects) == (12, 9)
+    assert (report.entries, report.objects) == (13, 10)
     assert (report.signer, report.trust) == (support.keys().signer.public, "test")
 
 
 def test_an_untouched_open_archive_is_intact_and_open(still_open: Path) -> None:
     report = support.verify(still_open)
-    assert (report.verdict, report.open, report.entries) == (Verdict.INTACT, True, 11)
+    assert (report.verdict, report.open, report.entries) == (Verdict.INTACT, True, 12)
 
 
 def all_files(folder: Path) -> list[Path]:
@@ -207,17 +207,17 @@ def test_an_added_object_is_found_in_an_open_archive_unless_it_can_be_the_next(
     assert report.unentered == ("tracks/ultrasound-device-video/001/000002.m4s.age",)
 
 
-@pytest.mark.parametrize("position", range(12))
+@pytest.mark.parametrize("position", range(13))
 def test_a_dropped_line_is_found(copied: Path, position: int) -> None:
     lines = lines_of(copied)
     put_lines(copied, lines[:position] + lines[position + 1 :])
     report = support.verify(copied)
-    assert report.verdict is (Verdict.ALTERED if position < 11 else Verdict.TRUNCATED)
+    assert report.verdict is (Verdict.ALTERED if position < 12 else Verdict.TRUNCATED)
     assert report.first_bad is not None
     assert report.first_bad.entry == position
 
 
-@pytest.mark.parametrize("position", range(12))
+@pytest.mark.parametrize("position", range(13))
 def test_a_repeated_line_is_found(copied: Path, position: int) -> None:
     lines = lines_of(copied)
     put_lines(copied, lines[: position + 1] + lines[position:])
@@ -281,7 +281,7 @@ def test_an_entry_signed_after_the_close_is_found(copied: Path) -> None:
 
 def test_lines_and_objects_of_another_consultation_are_found(closed: Path, tmp_path: Path) -> None:
     other = support.write(tmp_path, "con_01k9zzzzzzzzzzzzzzzzzzzzz0", salt="other ")
-    for position in range(1, 12):
+    for position in range(1, 13):
         folder = support.copy(closed, tmp_path / "copy")
         lines, theirs = lines_of(folder), lines_of(other)
         put_lines(folder, [*lines[:position], theirs[position], *lines[position + 1 :]])

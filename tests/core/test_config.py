@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from core.config import Settings, load_settings
+from core.config import Settings, load_settings, split_place
 from core.errors import ConfigError
 
 
@@ -94,3 +94,41 @@ def test_lists_may_be_given_with_commas_or_as_json(monkeypatch: pytest.MonkeyPat
 
 def test_an_ordinary_database_url_gets_the_asynchronous_driver() -> None:
     assert Settings(database_url="postgresql://u@h/n").database_url == "postgresql+asyncpg://u@h/n"
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ('turn_urls = ["stun:192.0.2.1"]\nturn_secret = "0123456789abcdef"', "turn_urls"),
+        ('turn_urls = ["turns:192.0.2.1:443?transport=tcp"]', "turn_secret"),
+        ('turn_secret = "0123456789abcdef"', "turn_urls"),
+        ('turn_urls = ["turn:192.0.2.1"]\nturn_secret = "geheim"', "turn_secret"),
+    ],
+)
+def test_a_mistake_about_turn_is_named_and_the_secret_is_not(toml: Path, text: str, word: str) -> None:
+    toml.write_text(text)
+    with pytest.raises(ConfigError, match=word) as caught:
+        load_settings(toml)
+    assert "geheim" not in str(caught.value)
+
+
+def test_the_turn_secret_is_in_no_printed_settings(toml: Path) -> None:
+    toml.write_text('turn_urls = ["turn:192.0.2.1"]\nturn_secret = "geheim-geheim-geheim"')
+    settings = load_settings(toml)
+    assert settings.turn_secret == "geheim-geheim-geheim"
+    assert "geheim" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("203.0.113.7:8443", ("203.0.113.7", 8443)),
+        ("media.example.net:80", ("media.example.net", 80)),
+        ("[2001:db8::7]:8443", ("2001:db8::7", 8443)),
+        ("203.0.113.7", ("203.0.113.7", 0)),
+        ("2001:db8::7", ("2001:db8::7", 0)),
+        ("[2001:db8::7]", ("2001:db8::7", 0)),
+    ],
+)
+def test_an_announced_place_is_an_address_alone_or_with_a_port(text: str, place: tuple[str, int]) -> None:
+    assert split_place(text) == place

@@ -1,16 +1,15 @@
-"""The database as its users see it. `TELECONSULT_TEST_POSTGRESQL` adds an empty PostgreSQL to the run."""
+"""The database as its users see it, on SQLite and on PostgreSQL."""
 
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, create_engine, text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from core import consultations, people, sessions, trail
@@ -19,31 +18,17 @@ from core.errors import Conflict, NotFound, RemoteError, Unauthorized
 from core.tables import Base
 from tests.core.clocks import FakeClock
 
-URLS = ["sqlite", *filter(None, [os.environ.get("TELECONSULT_TEST_POSTGRESQL")])]
-
 
 @pytest.fixture
 def clock() -> FakeClock:
     return FakeClock()
 
 
-@pytest.fixture(params=URLS)
-async def database(
-    request: pytest.FixtureRequest, tmp_path: Path, clock: FakeClock
-) -> AsyncIterator[Database]:
-    url = f"sqlite+aiosqlite:///{tmp_path}/d/test.db" if request.param == "sqlite" else request.param
-    database = await Database.open(url, clock)
-    if request.param != "sqlite":
-        await _empty(database)
+@pytest.fixture
+async def database(database_url: str, clock: FakeClock) -> AsyncIterator[Database]:
+    database = await Database.open(database_url, clock)
     yield database
     await database.close()
-
-
-async def _empty(database: Database) -> None:
-    async with database.writing() as session:
-        for table in reversed(Base.metadata.sorted_tables):
-            if table.name != "audit":
-                await session.execute(table.delete())
 
 
 async def _someone(database: Database, username: str = "li") -> people.User:
@@ -68,15 +53,15 @@ async def test_migrations_build_exactly_the_tables(database: Database) -> None:
 
 
 async def test_opening_many_times_at_once_migrates_once_and_keeps_the_data(
-    tmp_path: Path, clock: FakeClock
+    empty_database_url: str, clock: FakeClock
 ) -> None:
-    url = f"sqlite+aiosqlite:///{tmp_path}/twice.db"
-    first, second, *others = await asyncio.gather(*(Database.open(url, clock) for _ in range(6)))
+    opening = (Database.open(empty_database_url, clock) for _ in range(6))
+    first, second, *others = await asyncio.gather(*opening)
     await _someone(first)
     await first.close()
     for other in (second, *others):
         await other.close()
-    third = await Database.open(url, clock)
+    third = await Database.open(empty_database_url, clock)
     assert (await people.find_user(third, username="li")) is not None
     await third.close()
 
@@ -228,12 +213,10 @@ async def test_ended_sessions_cannot_be_refreshed(database: Database) -> None:
         await sessions.refresh_session(database, two.refresh_token)
 
 
-async def test_refresh_tokens_are_not_kept_in_clear(tmp_path: Path, clock: FakeClock) -> None:
-    database = await Database.open(f"sqlite+aiosqlite:///{tmp_path}/t.db", clock)
+async def test_refresh_tokens_are_not_kept_in_clear(database: Database) -> None:
     session = await sessions.start_session(database, (await _someone(database)).user_id)
-    await database.close()
-    with create_engine(f"sqlite:///{tmp_path}/t.db").connect() as connection:
-        stored = connection.execute(text("SELECT * FROM refresh_tokens")).one()
+    async with database.reading() as reading:
+        stored = (await reading.execute(text("SELECT * FROM refresh_tokens"))).one()
     assert session.refresh_token not in map(str, stored)
 
 

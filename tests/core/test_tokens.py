@@ -60,7 +60,7 @@ def test_a_token_expires_and_says_so(tokens: Tokens, clock: FakeClock) -> None:
 
 
 @pytest.mark.parametrize("subject", ["u_1", "s_1", "jti"])
-def test_revoking_a_person_a_session_or_one_token_voids_it_but_not_later_ones(
+def test_revoking_voids_a_persons_earlier_tokens_a_session_for_good_and_one_token(
     tokens: Tokens, clock: FakeClock, revocations: Revocations, subject: str
 ) -> None:
     token = tokens.issue_access(**WHO)
@@ -71,7 +71,12 @@ def test_revoking_a_person_a_session_or_one_token_voids_it_but_not_later_ones(
         tokens.verify_access(token)
     assert caught.value.code == "token_revoked"
     clock.advance(1)
-    tokens.verify_access(tokens.issue_access(**WHO))
+    later = tokens.issue_access(**WHO)
+    if subject == "s_1":
+        with pytest.raises(Unauthorized):
+            tokens.verify_access(later)
+    else:
+        tokens.verify_access(later)
 
 
 def test_tokens_of_another_key_are_refused_and_old_keys_still_verify(clock: FakeClock) -> None:
@@ -141,3 +146,11 @@ def test_a_key_file_others_may_read_or_without_a_key_is_an_error(tmp_path: Path)
     path.write_text("nothing")
     with pytest.raises(ConfigError, match="Ed25519"):
         load_or_create_keys(path)
+
+
+def test_tokens_last_as_long_as_the_service_says() -> None:
+    clock = FakeClock()
+    tokens = Tokens([Ed25519PrivateKey.generate()], clock, Revocations(), access_s=20, room_s=30)
+    access = tokens.verify_access(tokens.issue_access(**WHO))
+    room = tokens.verify_room(tokens.issue_room(**ROOM))
+    assert (access.exp - access.iat, room.exp - room.iat) == (20, 30)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ViewportSize
+from playwright.sync_api import Browser, BrowserContext
 
 from tests.support.browser import chromium
 from tests.support.demo import Demo
+from tests.support.stage import new_person
 
 
 @pytest.fixture(scope="module")
@@ -21,15 +22,19 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
 
 
 @pytest.fixture(scope="module")
+def small_demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """With pictures that several browsers on one small machine can decode."""
+    running = Demo.start(tmp_path_factory.mktemp("demo"), "--small")
+    try:
+        yield running
+    finally:
+        running.stop()
+
+
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with chromium() as launched:
         yield launched
-
-
-def new_person(browser: Browser) -> BrowserContext:
-    """Somebody's browser profile: cookies and storage of their own, devices allowed."""
-    size: ViewportSize = {"width": 1440, "height": 900}
-    return browser.new_context(viewport=size, permissions=["microphone", "camera"])
 
 
 @pytest.fixture

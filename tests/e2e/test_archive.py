@@ -51,30 +51,37 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Demo:
 def test_a_finished_archive_verifies_and_only_with_a_trusted_signer(finished: Demo, tmp_path: Path) -> None:
     status, report = verify(finished.archive)
     assert status == INTACT, report
+    assert [found["undeclared_holes"] for found in report["consultations"]] == [[]]
     elsewhere = tmp_path / "copy"
     subprocess.run(["cp", "-r", str(finished.archive), str(elsewhere)], check=True)
     assert verify(elsewhere)[0] == UNTRUSTED
 
 
-def test_the_standard_age_tool_and_ffprobe_open_a_track(finished: Demo, tmp_path: Path) -> None:
+def test_the_standard_age_tool_and_ffprobe_open_every_generation(finished: Demo, tmp_path: Path) -> None:
     session_identity = tmp_path / "session.key"
     age("-d", "-i", finished.info["archive_identity"], "-o", session_identity,
         finished.archive / "session.key.age")  # fmt: skip
     tracks = sorted((finished.archive / "tracks").iterdir())
     assert len(tracks) == 2
     for track in tracks:
-        opened = b"".join(age("-d", "-i", session_identity, piece) for piece in in_order(track / "000"))
-        whole = tmp_path / f"{track.name}.mp4"
-        whole.write_bytes(opened)
-        probe = subprocess.run(
-            ["ffprobe", "-v", "error", "-count_frames", "-of", "json", "-show_entries",
-             "stream=codec_name,width,height,nb_read_frames", str(whole)],
-            capture_output=True, text=True, check=True,
-        )  # fmt: skip
-        assert probe.stderr == ""
-        (stream,) = json.loads(probe.stdout)["streams"]
-        assert (stream["codec_name"], stream["width"], stream["height"]) == ("h264", 1920, 1080)
-        assert int(stream["nb_read_frames"]) > 60
+        streams = [probed(generation, session_identity, tmp_path) for generation in sorted(track.iterdir())]
+        assert {stream["codec_name"] for stream in streams} == {"h264"}
+        assert (streams[0]["width"], streams[0]["height"]) == (1920, 1080), "it begins with the full picture"
+        assert int(streams[0]["nb_read_frames"]) > 60
+
+
+def probed(generation: Path, identity: Path, folder: Path) -> dict[str, Any]:
+    """What ffprobe finds in a generation's decrypted pieces, without a complaint."""
+    whole = folder / "whole.mp4"
+    whole.write_bytes(b"".join(age("-d", "-i", identity, piece) for piece in in_order(generation)))
+    probe = subprocess.run(
+        ["ffprobe", "-v", "error", "-count_frames", "-of", "json", "-show_entries",
+         "stream=codec_name,width,height,nb_read_frames", str(whole)],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert probe.stderr == ""
+    (stream,) = json.loads(probe.stdout)["streams"]
+    return dict(stream)
 
 
 def in_order(generation: Path) -> list[Path]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from edge_agents.cli import app
+from edge_agents.encoder import CANDIDATES
 from tests.edge.whip_server import TOKEN, WhipServer
 
 ROOT = Path(__file__).parents[2]
@@ -31,6 +32,17 @@ def test_sources_are_listed_for_people() -> None:
     result = CliRunner().invoke(app, ["sources"])
     assert result.exit_code == 0
     assert "testcard" in result.stdout
+
+
+def test_every_encoder_is_tried_and_the_one_in_software_works() -> None:
+    result = CliRunner().invoke(app, ["encoders", "--json"])
+    assert result.exit_code == 0
+    tried = {one["encoder"]: one for one in json.loads(result.stdout)}
+    assert list(tried) == list(CANDIDATES)
+    assert tried["libx264"]["works"]
+    assert tried["libx264"]["follows_rate"]
+    assert 0 < tried["libx264"]["ms_per_frame"] < 2_000
+    assert all(one["ms_per_frame"] is None for one in tried.values() if not one["works"])
 
 
 async def test_run_publishes_until_sigterm_and_says_goodbye_without_telling_its_token(tmp_path: Path) -> None:

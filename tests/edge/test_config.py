@@ -13,6 +13,7 @@ GOOD = """
 server = "http://127.0.0.1:8080/"
 room = "demo"
 token_file = "device.token"
+tls_ca = "ca.pem"
 
 [[feeds]]
 name = "ultrasound"
@@ -60,6 +61,7 @@ def test_defaults_are_full_hd_at_30_frames_and_4_5_mbit(tmp_path: Path) -> None:
 def test_relative_paths_begin_at_the_file(tmp_path: Path) -> None:
     config = good(tmp_path)
     assert config.token_file == tmp_path / "device.token"
+    assert config.tls_ca == tmp_path / "ca.pem"
     source = config.feeds[1].source
     assert isinstance(source, FileSource)
     assert source.path == tmp_path / "theatre.mp4"
@@ -76,7 +78,10 @@ def test_the_ceiling_is_the_profiles_or_the_wish_when_that_is_more(tmp_path: Pat
         ("fps = 25", "fsp = 25", ["feeds[1].fsp", "unknown key", "did you mean 'fps'", "bitrate_bps"]),
         ("width = 1280", "width = 1281", ["feeds[1].width", "even"]),
         ('room = "demo"', 'room = "Demo Room"', ["room", "lower-case"]),
-        ('room = "demo"', "", ["room", "missing"]),
+        ('room = "demo"', "", ["room, token_file", "belong together", "enrolled"]),
+        ('token_file = "device.token"', "", ["room, token_file", "belong together"]),
+        ('tls_ca = "ca.pem"', "memory_mb = 300", ["memory_mb", "still_mb"]),
+        ('tls_ca = "ca.pem"', "status_port = 70000", ["status_port", "127.0.0.1"]),
         ('"clip"', '"clap"', ["feeds[0].source", "'clap'", "'testcard'"]),
         ('path = "theatre.mp4"', 'pth = "x"', ["feeds[1].source.pth", "allowed: kind, path, loop"]),
         ('profile = "theatre"', 'profile = "x"', ["feeds[1].profile", "'endoscopy'"]),

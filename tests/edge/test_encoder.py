@@ -7,15 +7,16 @@ import pytest
 from av.video.frame import PictureType
 
 from edge_agents import h264
-from edge_agents.encoder import EncodedFrame, EncoderError, EncoderSettings, VideoEncoder, open_encoder, works
+from edge_agents.encoder import EncodedFrame, EncoderError, EncoderShelf, VideoEncoder, open_encoder, works
+from edge_agents.layers import Encoding
 from edge_agents.sources.base import Instant
 from edge_agents.sources.clip import ClipSource
 from edge_agents.sources.picture import planes_of
 from edge_agents.sources.testcard import TestcardSource
 from tests.edge.support import StepClock, decode_units
 
-FULL_HD = EncoderSettings(1920, 1080, 30, 4_500_000, 8_000_000)
-SMALL = EncoderSettings(320, 180, 30, 300_000, 1_000_000)
+FULL_HD = Encoding(1920, 1080, 30, 4_500_000, 8_000_000)
+SMALL = Encoding(320, 180, 30, 300_000, 1_000_000)
 FRAME_NS = 33_333_333
 
 
@@ -96,11 +97,11 @@ def test_the_stream_says_the_profile_and_level_that_the_offer_says() -> None:
 
 
 def test_the_bitrate_follows_down_and_up_to_the_ceiling() -> None:
-    settings = EncoderSettings(640, 360, 30, 2_000_000, 3_000_000)
+    settings = Encoding(640, 360, 30, 2_000_000, 3_000_000)
     encoder, card = VideoEncoder("libx264", settings), TestcardSource(640, 360, 30, StepClock())
     rates = []
     for index, wanted in enumerate((2_000_000, 500_000, 9_000_000)):
-        encoder.set_bitrate(wanted)
+        encoder.set_rate(wanted, 30)
         units = encode(card, encoder, range(index * 120, index * 120 + 120))
         rates.append(bits_per_second(units[60:]))
     assert rates[0] == pytest.approx(2_000_000, rel=0.2)
@@ -108,9 +109,67 @@ def test_the_bitrate_follows_down_and_up_to_the_ceiling() -> None:
     assert rates[2] == pytest.approx(3_000_000, rel=0.2)
 
 
+@pytest.mark.parametrize("source", ["clip", "testcard"])
+def test_a_full_hd_encoder_follows_a_changed_rate_within_half_a_second_both_ways(source: str) -> None:
+    clock = StepClock()
+    pictures = (
+        ClipSource(None, 1920, 1080, 30, clock) if source == "clip" else TestcardSource(1920, 1080, 30, clock)
+    )
+    encoder = VideoEncoder("libx264", FULL_HD)
+    encode(pictures, encoder, range(60))
+    encoder.set_rate(1_200_000, 30)
+    encode(pictures, encoder, range(60, 75))
+    low = encode(pictures, encoder, range(75, 90))
+    assert bits_per_second(low) <= 1_200_000 * 1.2
+    encode(pictures, encoder, range(90, 120))
+    encoder.set_rate(6_000_000, 30)
+    encode(pictures, encoder, range(120, 135))
+    high = encode(pictures, encoder, range(135, 150))
+    assert bits_per_second(high) >= 6_000_000 * 0.7
+    assert not any(unit.keyframe for unit in low + high)
+
+
+def test_a_keyframe_at_a_lowered_rate_is_no_longer_than_its_buffer() -> None:
+    card, encoder = TestcardSource(1920, 1080, 30, StepClock()), VideoEncoder("libx264", FULL_HD)
+    encode(card, encoder, range(60))
+    encoder.set_rate(1_200_000, 30)
+    (unit,) = encode(card, encoder, range(60, 120), keyframes_at=(119,))[-1:]
+    assert unit.keyframe
+    assert len(unit.data) * 8 <= 1_200_000 * 0.2
+
+
+def test_fewer_pictures_get_more_bits_each() -> None:
+    settings = Encoding(640, 360, 30, 1_000_000, 3_000_000)
+    encoder, card = VideoEncoder("libx264", settings), TestcardSource(640, 360, 30, StepClock())
+    encoder.set_rate(1_000_000, 10)
+    units = []
+    for number in range(0, 240, 3):
+        units += encode(card, encoder, range(number, number + 1))
+    assert sum(len(unit.data) for unit in units[40:]) * 8 / 4 == pytest.approx(1_000_000, rel=0.2)
+
+
+def test_a_picture_of_another_size_is_scaled() -> None:
+    encoder = VideoEncoder("libx264", Encoding(320, 180, 30, 300_000, 300_000))
+    (picture,) = decode_units(encode(TestcardSource(1280, 720, 30, StepClock()), encoder, range(1)))
+    assert (picture.width, picture.height) == (320, 180)
+
+
+def test_which_encoder_works_is_found_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[str] = []
+
+    def noting(name: str, settings: Encoding) -> bool:
+        tried.append(name)
+        return works(name, settings)
+
+    monkeypatch.setattr("edge_agents.encoder.works", noting)
+    shelf = EncoderShelf("libx264")
+    assert [shelf.open(SMALL).name, shelf.open(FULL_HD).name] == ["libx264", "libx264"]
+    assert tried == ["libx264"]
+
+
 def test_only_encoders_that_encode_a_picture_are_used() -> None:
     assert works("libx264", SMALL)
-    assert not works("h264_v4l2m2m", EncoderSettings(64, 64, 30, 100_000, 100_000))
+    assert not works("h264_v4l2m2m", Encoding(64, 64, 30, 100_000, 100_000))
     assert open_encoder("libx264", SMALL).name == "libx264"
     with pytest.raises(EncoderError, match="h264_v4l2m2m"):
         open_encoder("h264_v4l2m2m", SMALL)

@@ -12,14 +12,15 @@ import aiohttp
 import pytest
 
 from core.clock import NS_PER_US, SystemClock
-from edge_agents import agent, timecode
+from core.messages import LayersWanted, TrackAdded
+from edge_agents import box, timecode
 from edge_agents.config import EdgeConfig, parse_config
 from edge_agents.feed import Feed
 from edge_agents.publication import Publication
 from edge_agents.sources.picture import planes_of
 from rtp.rtcp import Fir, FirRequest, Nack, Pli
 from tests.edge.support import decode_data
-from tests.edge.whip_server import OUR_SSRC, TOKEN, Received, WhipServer
+from tests.edge.whip_server import OUR_SSRC, TOKEN, Received, WhipServer, track_info
 from tests.support.link import Impairment
 
 FEED = {
@@ -110,6 +111,68 @@ async def test_a_picture_loss_brings_a_keyframe(tmp_path: Path) -> None:
         assert not any(unit.keyframe for unit in video.units[seen:]), "the same request again"
 
 
+LARGE = {"width": 960, "height": 540, "bitrate_bps": 1_500_000}
+
+
+async def both_encodings(server: WhipServer) -> Received:
+    """The first publication, once some pictures of both have come."""
+    await server.until(
+        lambda: (
+            bool(server.received)
+            and {"f", "q"} <= set(server.received[0].streams)
+            and all(len(stream.units) >= 10 for stream in server.received[0].streams.values())
+        )
+    )
+    return server.received[0]
+
+
+async def test_a_large_picture_comes_in_two_encodings_of_the_same_moments(tmp_path: Path) -> None:
+    async with WhipServer.open() as server, running_feed(server, tmp_path, **LARGE):
+        received = await both_encodings(server)
+        full, small = received.streams["f"], received.streams["q"]
+    for stream, size in ((full, (960, 540)), (small, (640, 360))):
+        assert stream.units[0].keyframe
+        pictures = decode_data([unit.data for unit in stream.units])
+        assert {(picture.width, picture.height) for picture in pictures} == {size}
+    moments = [{time.capture_ns for time in stream.capture_times.values()} for stream in (full, small)]
+    assert len(moments[0] & moments[1]) >= 9
+
+
+async def test_a_picture_loss_of_one_encoding_brings_a_keyframe_of_that_one(tmp_path: Path) -> None:
+    async with WhipServer.open() as server, running_feed(server, tmp_path, **LARGE):
+        received = await both_encodings(server)
+        full, small = received.streams["f"], received.streams["q"]
+        seen = len(full.units), len(small.units)
+        received.send(Pli(OUR_SSRC, small.receive.ssrc))
+        await server.until(lambda: any(unit.keyframe for unit in small.units[seen[1] :]))
+        await server.until(lambda: len(full.units) > seen[0] + 10)
+        assert not any(unit.keyframe for unit in full.units[seen[0] :])
+
+
+async def test_an_encoding_nobody_watches_rests_until_somebody_does(tmp_path: Path) -> None:
+    async with WhipServer.open() as server:
+        stop = asyncio.Event()
+        config = config_for(server, tmp_path, **LARGE)
+        running = asyncio.create_task(box.run_until(config, stop, SystemClock()))
+        received = await both_encodings(server)
+        await server.until(lambda: bool(server.hellos))
+        full, small = received.streams["f"], received.streams["q"]
+        await server.say(TrackAdded(track=track_info("tr_9", "theatre")))
+        await server.say(LayersWanted(track_id="tr_9", rids=["q"]))
+        seen = len(full.units), len(small.units)
+        await server.until(lambda: len(small.units) > seen[1] + 30)
+        resting = len(full.units)
+        assert resting < seen[0] + 15
+        await server.until(lambda: len(small.units) > seen[1] + 50)
+        assert len(full.units) == resting
+        await server.say(LayersWanted(track_id="tr_9", rids=["f", "q"]))
+        await server.until(lambda: len(full.units) > resting + 5)
+        assert full.units[resting].keyframe
+        assert not any(unit.keyframe for unit in small.units[seen[1] :])
+        stop.set()
+        await running
+
+
 async def test_a_lost_packet_is_sent_again_as_rtx(tmp_path: Path) -> None:
     async with WhipServer.open() as server, running_feed(server, tmp_path):
         received = await server.until_units(0, 5)
@@ -131,12 +194,7 @@ async def test_feedback_reaches_the_send_log_and_reports_the_round_trip(tmp_path
         sender = publication_of(feed).sender
         assert sender is not None
 
-        def acknowledged() -> bool:
-            if feedback := received.twcc.build():
-                received.send(*feedback)
-            return sender.stats.acknowledged > 50
-
-        await server.until(acknowledged)
+        await server.until(lambda: sender.stats.acknowledged > 50)
         await server.until(lambda: len(received.video.reports) >= 2)
         received.report()
         await server.until(lambda: sender.video_rtt_ns is not None)
@@ -201,8 +259,10 @@ async def test_a_short_silence_keeps_the_connection(tmp_path: Path) -> None:
         server.impair(Impairment())
         async with asyncio.timeout(10):
             await first.recovered()
-        seen = len(server.received[0].video.sequence_numbers)
-        await server.until(lambda: len(server.received[0].video.sequence_numbers) > seen + 20)
+        video = server.received[0].video
+        seen = len(video.units)
+        await server.until(lambda: len(video.units) > seen + 10)
+        assert any(unit.keyframe for unit in video.units[seen : seen + 10]), "others wait for one"
         assert feed.publisher.publication is first
         assert len(server.received) == 1
 
@@ -271,7 +331,7 @@ async def test_the_agent_joins_the_room_publishes_and_a_broken_feed_does_not_sto
 ) -> None:
     async with WhipServer.open() as server:
         stop = asyncio.Event()
-        running = asyncio.create_task(agent.run_until(agent_feeds(server, tmp_path), stop, SystemClock()))
+        running = asyncio.create_task(box.run_until(agent_feeds(server, tmp_path), stop, SystemClock()))
         await server.until(lambda: any(r.video.units for r in of_feed(server, "theatre")))
         await server.until(lambda: bool(server.hellos))
         assert server.hellos[0].token == TOKEN
@@ -287,7 +347,7 @@ async def test_the_agent_joins_the_room_publishes_and_a_broken_feed_does_not_sto
 async def test_the_seat_in_the_room_is_taken_again_with_the_resume_token(tmp_path: Path) -> None:
     async with WhipServer.open() as server:
         stop = asyncio.Event()
-        running = asyncio.create_task(agent.run_until(config_for(server, tmp_path), stop, SystemClock()))
+        running = asyncio.create_task(box.run_until(config_for(server, tmp_path), stop, SystemClock()))
         await server.until(lambda: len(server.hellos) == 1)
         await server.sockets[0].close()
         await server.until(lambda: len(server.hellos) == 2)
@@ -300,7 +360,7 @@ async def test_the_seat_in_the_room_is_taken_again_with_the_resume_token(tmp_pat
 async def test_a_room_that_does_not_know_our_feed_any_more_gets_it_anew(tmp_path: Path) -> None:
     async with WhipServer.open() as server:
         stop = asyncio.Event()
-        running = asyncio.create_task(agent.run_until(config_for(server, tmp_path), stop, SystemClock()))
+        running = asyncio.create_task(box.run_until(config_for(server, tmp_path), stop, SystemClock()))
         await server.until_units(0, 5)
         await server.until(lambda: len(server.hellos) == 1)
         server.forget_everything()
@@ -315,7 +375,7 @@ async def test_a_room_that_does_not_know_our_feed_any_more_gets_it_anew(tmp_path
 async def test_a_room_that_knows_our_feed_still_does_not_get_it_twice(tmp_path: Path) -> None:
     async with WhipServer.open() as server:
         stop = asyncio.Event()
-        running = asyncio.create_task(agent.run_until(config_for(server, tmp_path), stop, SystemClock()))
+        running = asyncio.create_task(box.run_until(config_for(server, tmp_path), stop, SystemClock()))
         first = await server.until_units(0, 5)
         await server.until(lambda: len(server.hellos) == 1)
         await server.sockets[0].close()

@@ -16,7 +16,8 @@ import pytest
 from core.clock import NS_PER_S, SystemClock
 from edge_agents import timecode
 from edge_agents.config import FeedConfig
-from edge_agents.encoder import EncoderSettings, VideoEncoder
+from edge_agents.encoder import VideoEncoder
+from edge_agents.layers import Encoding
 from edge_agents.sources import CapturedFrame, Instant, SourceError, open_source
 from edge_agents.sources import clip as clip_module
 from edge_agents.sources.base import ticks
@@ -24,6 +25,7 @@ from edge_agents.sources.builtin import builtin_clip_path
 from edge_agents.sources.clip import ClipSource, read_clip
 from edge_agents.sources.container import RateGate, describe_input
 from edge_agents.sources.devices import list_sources
+from edge_agents.sources.facts import Facts
 from edge_agents.sources.picture import from_bgr, planes_of
 from edge_agents.sources.testcard import TestcardSource
 from tests.edge.rtsp_server import camera
@@ -229,7 +231,11 @@ def test_devices_are_listed_by_their_stable_names(tmp_path: Path) -> None:
     for name in ("video0", "video1"):
         (tmp_path / name).touch()
     (by_id / "usb-Grabber_123-video-index0").symlink_to(tmp_path / "video1")
-    found = {item.source: item.note for item in list_sources(by_id, tmp_path) if item.kind == "v4l2"}
+
+    def ask(path: Path) -> Facts:
+        return Facts("Grabber")
+
+    found = {item.source: item.note for item in list_sources(by_id, tmp_path, ask=ask) if item.kind == "v4l2"}
     assert found == {
         f'{{kind = "v4l2", device = "{by_id}/usb-Grabber_123-video-index0"}}': "now video1",
         f'{{kind = "v4l2", device = "{tmp_path}/video0"}}': "no stable name: may change when replugged",
@@ -267,11 +273,16 @@ def test_a_long_clip_is_cut_to_what_may_be_kept(monkeypatch: pytest.MonkeyPatch)
     assert kept <= 250_000
 
 
-def test_a_network_camera_is_shown_in_the_feeds_size() -> None:
-    encoder = VideoEncoder("libx264", EncoderSettings(640, 360, 30, 1_000_000, 1_000_000))
+def h264_units() -> list[bytes]:
+    """Sixty access units of the test card."""
+    encoder = VideoEncoder("libx264", Encoding(640, 360, 30, 1_000_000, 1_000_000))
     card = TestcardSource(640, 360, 30, StepClock())
     moments = [Instant(1_000_000 + number * 33_333, number * 33_333_333) for number in range(60)]
-    units = [unit.data for moment in moments for unit in encoder.encode(card.draw(moment), keyframe=False)]
+    return [unit.data for moment in moments for unit in encoder.encode(card.draw(moment), keyframe=False)]
+
+
+def test_a_network_camera_is_shown_in_the_feeds_size() -> None:
+    units = h264_units()
     stop = threading.Event()
     with camera(units) as url:
         source = open_source(feed({"kind": "rtsp", "url": url}, 320, 180, fps=60), SystemClock())
@@ -280,4 +291,28 @@ def test_a_network_camera_is_shown_in_the_feeds_size() -> None:
         stop.set()
         assert list(frames) == []
     assert (frame.picture.width, frame.picture.height, frame.picture.format.name) == (320, 180, "yuv420p")
-    assert timecode.decode(planes_of(frame.picture).y) in {moment.unix_us for moment in moments}
+    assert timecode.decode(planes_of(frame.picture).y) in {
+        1_000_000 + number * 33_333 for number in range(60)
+    }
+
+
+def test_of_an_interlaced_picture_one_field_is_shown_and_nothing_is_combed(tmp_path: Path) -> None:
+    """A bar jumps between the two fields of each picture, as something that moves does."""
+    path = tmp_path / "interlaced.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25, options={"x264-params": "tff=1", "crf": "8"})
+        assert isinstance(stream, av.VideoStream)
+        stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
+        stream.codec_context.flags |= 0x40000 | 0x20000000  # interlaced coding and motion estimation
+        for number in range(10):
+            picture = np.full((240, 320, 3), 40, np.uint8)
+            picture[0::2, 40 + number : 80 + number] = 220
+            picture[1::2, 100 + number : 140 + number] = 220
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="bgr24")))
+        container.mux(stream.encode(None))
+    frames = captured(feed({"kind": "file", "path": str(path)}, 320, 240), 5)
+    for frame in frames:
+        luma = planes_of(frame.picture).y[10:-10].astype(int)
+        assert np.abs(np.diff(luma, axis=0)).max() < 40, "neighbouring lines are of one moment"
+        assert (luma[:, 60] > 150).all()
+        assert (luma[:, 130] < 80).all()

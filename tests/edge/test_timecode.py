@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_agents import timecode
-from edge_agents.encoder import EncoderSettings, VideoEncoder
+from edge_agents.encoder import VideoEncoder
+from edge_agents.layers import Encoding
 from edge_agents.sources.base import CapturedFrame, Instant
 from edge_agents.sources.picture import planes_of
 from edge_agents.sources.testcard import TestcardSource
@@ -87,7 +88,7 @@ def test_a_picture_too_small_for_the_code_is_an_error(shape: tuple[int, int]) ->
 
 def card_through_h264(bitrate_bps: int, count: int) -> Iterator[tuple[int, av.VideoFrame]]:
     """Test card frames that went through a real encoder and decoder."""
-    encoder = VideoEncoder("libx264", EncoderSettings(1920, 1080, 30, bitrate_bps, bitrate_bps))
+    encoder = VideoEncoder("libx264", Encoding(1920, 1080, 30, bitrate_bps, bitrate_bps))
     card = TestcardSource(1920, 1080, 30, StepClock())
     units, times = [], []
     for number in range(count):

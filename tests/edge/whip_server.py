@@ -20,6 +20,7 @@ from core.messages import (
     ConsultationInfo,
     Hello,
     MediaReset,
+    Model,
     Participant,
     Ping,
     Pong,
@@ -29,9 +30,12 @@ from core.messages import (
 )
 from rtp.extensions import (
     ABS_CAPTURE_TIME,
+    REPAIRED_RID,
+    RID,
     TRANSPORT_CC,
     AbsoluteCaptureTime,
     decode_abs_capture_time,
+    decode_token,
     decode_transport_number,
     parse_extensions,
 )
@@ -51,6 +55,7 @@ from transport.server import ServerTransport
 DEADLINE_S = 20.0
 TOKEN = "device-token"
 OUR_SSRC = 7
+FEEDBACK_INTERVAL_NS = 60_000_000
 
 
 @dataclass
@@ -69,28 +74,62 @@ class Stream:
 
 @dataclass
 class Received:
-    """One WHIP resource: a `TransportSink` that puts frames together again."""
+    """One WHIP resource: a `TransportSink` that puts frames together again and sends feedback.
+
+    Streams are called `video` and `audio`, those of a simulcast picture by their rid.
+    """
 
     feed: str
     offer: Session
     changed: Callable[[], None]
     transport: ServerTransport | None = None
+    media: list[ReceivedMedia] = field(default_factory=list)
     streams: dict[str, Stream] = field(default_factory=dict)
     states: list[TransportState] = field(default_factory=list)
     deleted: bool = False
     opened_ns: int = field(default_factory=time.monotonic_ns)
     first_unit_ns: int | None = None
     twcc: FeedbackBuilder = field(default_factory=lambda: FeedbackBuilder(OUR_SSRC))
+    told_ns: int = 0
+
+    def agree(self, media: list[ReceivedMedia]) -> None:
+        self.media = media
+        self.streams = {item.kind: _stream(item, item.ssrc) for item in media if item.ssrc is not None}
 
     @property
     def video(self) -> Stream:
-        return self.streams["video"]
+        """The picture, or its full encoding."""
+        return self.streams["video"] if "video" in self.streams else self.streams["f"]
+
+    def has_units(self, count: int) -> bool:
+        return bool({"video", "f"} & set(self.streams)) and len(self.video.units) >= count
 
     def rtp_received(self, packet: RtpPacket) -> None:
+        self._meet(packet)
         for stream in self.streams.values():
-            if packet.ssrc in (stream.media.ssrc, stream.media.rtx_ssrc):
+            if packet.ssrc in (stream.receive.ssrc, stream.receive.rtx_ssrc):
                 self._take(stream, packet)
+        self._tell_arrivals(packet.arrival_ns)
         self.changed()
+
+    def _meet(self, packet: RtpPacket) -> None:
+        """A simulcast stream is known by what its first packets say (RFC 8852)."""
+        for media in self.media:
+            extensions = parse_extensions(packet.extension_profile, packet.extension)
+            for uri, of_media in ((RID, True), (REPAIRED_RID, False)):
+                token = extensions.get(media.extensions.id_of(uri) or 0)
+                rid = None if token is None else decode_token(token)
+                if rid not in media.rids:
+                    continue
+                if of_media and rid not in self.streams:
+                    self.streams[rid] = _stream(media, packet.ssrc)
+                elif not of_media and rid in self.streams:
+                    self.streams[rid].receive.rtx_ssrc = packet.ssrc
+
+    def _tell_arrivals(self, now_ns: int) -> None:
+        if now_ns - self.told_ns > FEEDBACK_INTERVAL_NS:
+            self.told_ns = now_ns
+            self.send(*self.twcc.build())
 
     def _take(self, stream: Stream, packet: RtpPacket) -> None:
         extensions = parse_extensions(packet.extension_profile, packet.extension)
@@ -114,7 +153,7 @@ class Received:
         for packet in parse_compound(compound):
             if isinstance(packet, SenderReport):
                 for stream in self.streams.values():
-                    if stream.media.ssrc == packet.ssrc:
+                    if stream.receive.ssrc == packet.ssrc:
                         stream.reports.append(packet)
                         stream.receive.stats.on_sender_report(packet.ntp_time, time.monotonic_ns())
         self.changed()
@@ -180,7 +219,7 @@ class WhipServer:
     async def until_units(self, publication: int, count: int) -> Received:
         """Wait until the n-th publication has delivered so many pictures."""
         await self.until(
-            lambda: len(self.received) > publication and len(self.received[publication].video.units) >= count
+            lambda: len(self.received) > publication and self.received[publication].has_units(count)
         )
         return self.received[publication]
 
@@ -235,9 +274,13 @@ class WhipServer:
         return [received.feed for received in self.received[self._forgotten :] if not received.deleted]
 
     async def media_reset(self) -> None:
+        await self.say(MediaReset())
+
+    async def say(self, message: Model) -> None:
+        """Tell every box in the room."""
         for socket in self.sockets:
             if not socket.closed:
-                await socket.send_str(MediaReset().model_dump_json())
+                await socket.send_str(message.model_dump_json())
 
     # HTTP
 
@@ -255,7 +298,7 @@ class WhipServer:
         candidate = replace(self._endpoint.candidates[0], address=host, port=port)
         fingerprint = (transport.fingerprint.algorithm, transport.fingerprint.value)
         answer, media = answer_publish(offer, LocalTransport(transport.local, fingerprint, (candidate,)))
-        received.streams = {item.kind: _stream(item) for item in media}
+        received.agree(media)
         remote = remote_transport(offer)
         transport.start(remote.ice, remote.fingerprints, "server")
         self.received.append(received)
@@ -292,18 +335,15 @@ class WhipServer:
         self._changed.set()
 
 
+def track_info(track_id: str, feed: str) -> TrackInfo:
+    """A picture of the box's."""
+    return TrackInfo(
+        track_id=track_id, participant_id="pa_1", feed=feed, kind="video", source="device", codec="H264"
+    )
+
+
 def _welcome(feeds: list[str]) -> Welcome:
-    tracks = [
-        TrackInfo(
-            track_id=f"tr_{number}",
-            participant_id="pa_1",
-            feed=feed,
-            kind="video",
-            source="device",
-            codec="H264",
-        )
-        for number, feed in enumerate(feeds)
-    ]
+    tracks = [track_info(f"tr_{number}", feed) for number, feed in enumerate(feeds)]
     return Welcome(
         participant=Participant(participant_id="pa_1", name="box", role="device"),
         resume_token="resume-1",
@@ -315,11 +355,10 @@ def _welcome(feeds: list[str]) -> Welcome:
     )
 
 
-def _stream(media: ReceivedMedia) -> Stream:
-    assert media.ssrc is not None
+def _stream(media: ReceivedMedia, ssrc: int) -> Stream:
     rtx = {media.rtx_payload_type: media.payload_type} if media.rtx_payload_type else {}
     receive = ReceiveStream(
-        media.ssrc,
+        ssrc,
         media.clock_rate,
         payload_types=[media.payload_type],
         rtx_ssrc=media.rtx_ssrc,

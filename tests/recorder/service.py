@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +25,7 @@ from core.config import Recipient, Settings
 from core.consultations import Consultation, close_consultation, open_consultation
 from core.database import Database
 from core.passwords import Passwords
+from core.supervisor import own_command
 from core.worker_api import CreateTransport, TransportDescription
 from recorder.main import record
 from rtp.negotiation import OutgoingTrack
@@ -36,10 +37,10 @@ from signaling.context import CONTEXT
 from signaling.grants import device_grants
 from signaling.main import serving
 from teleconsult.serve import settings_environment
-from teleconsult.supervisor import own_command
 from tests.archive import support as archives
 from tests.recorder import support
 from tests.sfu.peers import Publisher, track
+from tests.support.waiting import until
 from transport.endpoint import MediaEndpoint
 
 ROOM = "theatre-1"
@@ -151,13 +152,18 @@ class Service:
         settings = self.settings.model_copy(update=changes)
         self.recorders.append((stopping, asyncio.create_task(record(settings, stopping, CLOCK))))
 
-    async def start_recorder_process(self) -> asyncio.subprocess.Process:
-        """The recorder as `serve` starts it. It ends with the test."""
+    async def start_recorder_process(
+        self, before: Sequence[str] = (), *, heard: bool = False
+    ) -> asyncio.subprocess.Process:
+        """The recorder as `serve` starts it, with `before` in front. It ends with the test. `heard`: what it
+        says is in `stdout`.
+        """
         process = await asyncio.create_subprocess_exec(
+            *before,
             *own_command("serve", "--role", "recorder"),
             env={**os.environ, **settings_environment(self.settings)},
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE if heard else asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.STDOUT if heard else asyncio.subprocess.DEVNULL,
         )
 
         async def end() -> None:
@@ -214,14 +220,14 @@ class Service:
         room = self.app[CONTEXT].service.rooms.get(ROOM)
         return "off" if room is None else room.consultation.recording
 
+    @property
+    def recording_problem(self) -> str:
+        room = self.app[CONTEXT].service.rooms.get(ROOM)
+        return "" if room is None else room.consultation.recording_problem
+
     async def until(self, condition: Callable[[], bool], what: str) -> None:
-        """Wait for something on disk or in the service. Raises `TimeoutError` naming it."""
-        try:
-            async with asyncio.timeout(WITHIN_S):
-                while not condition():
-                    await asyncio.sleep(0.02)
-        except TimeoutError:
-            raise AssertionError(f"not within {WITHIN_S} s: {what}") from None
+        """Wait for something on disk or in the service. Raises `AssertionError` naming it."""
+        await until(condition, what, WITHIN_S)
 
     def events(self, identity: Path) -> list[dict[str, Any]]:
         """What was archived besides media, decrypted."""
@@ -234,9 +240,12 @@ class Service:
 
 
 @asynccontextmanager
-async def service(tmp_path: Path, recipients: list[Recipient] | None = None) -> AsyncIterator[Service]:
+async def service(
+    tmp_path: Path, recipients: list[Recipient] | None = None, *, archive_dir: Path | None = None
+) -> AsyncIterator[Service]:
     wanted = list(archives.keys().recipients) if recipients is None else recipients
     settings = Settings(data_dir=tmp_path, port=0, recipients=wanted, web_root=tmp_path).resolve_paths()
+    settings = settings.model_copy(update={"archive_dir": archive_dir or settings.archive_dir})
     passwords = Passwords(argon2.PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
     address = f"unix:{tmp_path}/w.sock"
     async with AsyncExitStack() as stack:

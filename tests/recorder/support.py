@@ -56,10 +56,12 @@ def video(
         packets += encoder.encode(frame)
     packets += encoder.encode(None)
     ordered = sorted(packets, key=lambda packet: packet.pts)
-    return [_unit(codec, bytes(packet), index, packet.is_keyframe) for index, packet in enumerate(ordered)]
+    return [
+        access_unit(codec, bytes(packet), index, packet.is_keyframe) for index, packet in enumerate(ordered)
+    ]
 
 
-def _unit(codec: Codec, data: bytes, index: int, keyframe: bool) -> AccessUnit:
+def access_unit(codec: Codec, data: bytes, index: int, keyframe: bool) -> AccessUnit:
     timestamp = (FIRST_RTP + index * VIDEO_CLOCK // FRAME_RATE) & 0xFFFF_FFFF
     sets: tuple[bytes, ...] = ()
     size: tuple[int, int] | None = None

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from archive.entries import Codec
-from recorder.fmp4 import MuxError, mux_init, mux_piece
-from recorder.samples import Sample, TrackFormat
+from archive.fmp4 import MuxError, mux_init, mux_piece
+from archive.samples import Sample, TrackFormat
 from tests.recorder import support
 
 VIDEO_CODECS: list[Codec] = ["H264", "VP8", "VP9", "AV1"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import json
+import os
 import subprocess
 import threading
 from functools import partial
@@ -12,13 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from archive import canonical, layout
+from archive import canonical, layout, store
 from archive.entries import Codec, Entry, EventsEntry, GapEntry, PieceEntry, parse_entry
 from archive.faults import Verdict
 from archive.opening import open_object, read_contents, unwrap
 from archive.specs import Span
 from archive.store import ManifestFile
 from recorder.consultation_archive import MAX_WAITING_EVENTS, RETRY_NS, ConsultationArchive
+from recorder.failure import Failure
 from recorder.jobs import EventsJob, GapJob, PieceJob, TrackJob
 from recorder.track import TrackCutter
 from recorder.writing import WritingThread
@@ -26,6 +28,8 @@ from tests.archive import support as archives
 from tests.recorder import support
 
 CODECS: list[Codec] = ["H264", "VP9", "AV1", "VP8"]
+
+NO_SPACE = Failure("disk_full", "No space left on device")
 
 
 class HandClock:
@@ -56,14 +60,14 @@ class Session:
 
     def __init__(self, root: Path) -> None:
         self.clock = HandClock()
-        self.reports: list[str | None] = []
+        self.reports: list[Failure | None] = []
         self.archive = ConsultationArchive(archives.create(root), self.clock, self.reports.append)
         self.folder = root / archives.CONSULTATION
 
     def write(self, jobs: list[TrackJob]) -> None:
         for job in jobs:
             if isinstance(job, PieceJob):
-                self.archive.write_piece(job)
+                self.archive.write_piece(job, self.archive.stage(self.archive.prepare(job)))
             else:
                 self.archive.declare_gap(job)
 
@@ -139,14 +143,14 @@ def test_a_full_disk_is_reported_once_declared_as_a_gap_and_recovers(
     full.set()
     session.write([video[0]])
     session.archive.write_events(EventsJob((b'{"type":"x"}',), Span(1, 2)))
-    assert session.reports == ["No space left on device"]
+    assert session.reports == [NO_SPACE]
     assert archives.verify(session.folder).verdict is Verdict.INTACT
     full.clear()
     session.write([video[1]])  # too soon: it is not tried again for every piece
-    assert session.reports == ["No space left on device"]
+    assert session.reports == [NO_SPACE]
     session.clock.ns += RETRY_NS
     session.write(jobs_of("opus", "a"))
-    assert session.reports == ["No space left on device", None]
+    assert session.reports == [NO_SPACE, None]
     assert session.gaps() == [("v", "disk")]
     gap = next(entry for entry in session.entries() if isinstance(entry, GapEntry))
     assert (gap.begin_us, gap.end_us) == (video[0].span.begin_us, video[1].span.end_us)
@@ -222,16 +226,16 @@ async def test_a_full_queue_drops_pieces_but_nothing_else() -> None:
     writing = WritingThread(max_bytes=1_000)
     release, done = threading.Event(), []
     writing.post(release.wait)
-    assert writing.submit(900, partial(done.append, "first"))
-    assert not writing.submit(200, partial(done.append, "dropped"))
+    assert writing.submit(900, done.append, lambda: "first", str.upper)
+    assert not writing.submit(200, done.append, lambda: "dropped", str.upper)
     writing.post(partial(done.append, "gap"))
     answer = asyncio.create_task(writing.run(lambda: 42))
     release.set()
     assert await answer == 42
-    assert done == ["first", "gap"]
-    assert writing.submit(900, partial(done.append, "later"))
+    assert done == ["FIRST", "gap"]
+    assert writing.submit(900, done.append, lambda: "later", str.upper)
     writing.stop()
-    assert done == ["first", "gap", "later"]
+    assert done == ["FIRST", "gap", "LATER"]
     assert writing.queued_bytes == 0
 
 
@@ -242,3 +246,48 @@ async def test_a_failing_job_ends_neither_the_thread_nor_the_caller() -> None:
         await writing.run(lambda: 1 // 0)
     assert await writing.run(lambda: "alive") == "alive"
     writing.stop()
+
+
+def staged_files(session: Session) -> list[Path]:
+    return sorted(session.folder.glob("*" + layout.TEMPORARY_SUFFIX))
+
+
+def test_a_piece_of_a_privacy_pause_that_was_staged_already_does_not_stay_on_the_disk(
+    session: Session,
+) -> None:
+    first, second = (job for job in jobs_of("H264", "v")[:2] if isinstance(job, PieceJob))
+    session.write([first])
+    staged = session.archive.stage(session.archive.prepare(second))
+    assert len(staged_files(session)) == 1
+    session.write([GapJob("v", second.span, "privacy_pause")])
+    session.archive.write_piece(second, staged)
+    assert staged_files(session) == []
+    assert sum(isinstance(entry, PieceEntry) for entry in session.entries()) == 1
+
+
+def test_what_was_staged_and_never_entered_goes_when_the_archive_closes(session: Session) -> None:
+    pieces = [job for job in jobs_of("H264", "v") if isinstance(job, PieceJob)]
+    session.write(pieces[:1])
+    session.archive.stage(session.archive.prepare(pieces[1]))
+    assert archives.verify(session.folder).verdict is Verdict.INTACT
+    assert session.archive.close("consultation_closed")
+    assert staged_files(session) == []
+    assert archives.verify(session.folder).verdict is Verdict.INTACT
+
+
+def test_a_disk_that_refuses_the_staging_is_told_once_and_the_piece_is_a_gap(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pieces = [job for job in jobs_of("H264", "v") if isinstance(job, PieceJob)]
+    session.write(pieces[:1])
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "write_temporary", full)
+        session.write(pieces[1:2])
+    assert session.reports == [NO_SPACE]
+    session.clock.ns += RETRY_NS
+    session.write(jobs_of("H264", "w")[:1])
+    assert session.gaps() == [("v", "disk")]

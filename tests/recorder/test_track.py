@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recorder.jobs import GapJob, PieceJob, TrackJob
-from recorder.track import HOLD_NS, PIECE_AGE_NS, PIECE_US, SETBACK_US, TrackCutter
+from recorder.track import HOLD_NS, NOTHING_CAME, PIECE_AGE_NS, PIECE_US, SETBACK_US, TrackCutter
 from rtp.payload import AccessUnit
 from tests.recorder import support
 
@@ -85,7 +85,23 @@ def test_a_piece_need_not_start_with_a_keyframe_and_says_so() -> None:
     feeder = video_feeder()
     feeder.stream(support.video("H264", 90, gop=75))
     feeder.finish()
-    assert [piece.sync for piece in feeder.pieces] == [True, False, False]
+    assert [piece.sync for piece in feeder.pieces] == [True, False, False, True]
+
+
+def test_a_piece_is_cut_before_a_keyframe_so_that_replay_can_begin_there() -> None:
+    feeder = video_feeder()
+    feeder.stream(support.video("H264", 200, gop=50))
+    feeder.finish()
+    begins = [job.samples[0].sync for job in feeder.pieces]
+    keyframes = [sample for job in feeder.pieces for sample in job.samples if sample.sync]
+    assert begins.count(True) == len(keyframes) == 4
+
+
+def test_a_stream_of_keyframes_alone_still_makes_pieces_of_a_second() -> None:
+    feeder = video_feeder()
+    feeder.stream(support.video("H264", 90, gop=1))
+    feeder.finish()
+    assert len(feeder.pieces) == 3
 
 
 def test_times_follow_capture_time_whatever_the_network_does() -> None:
@@ -172,6 +188,22 @@ def test_a_loss_at_the_edge_of_a_piece_is_not_covered_by_a_longer_frame() -> Non
     (gap,) = feeder.gaps
     assert gap.span.begin_us == first.span.end_us
     assert gap.span.end_us == START_US + 1_500_000
+
+
+def test_a_loss_that_is_noticed_after_the_piece_was_cut_by_the_clock_is_declared_from_the_last_frame_on() -> (
+    None
+):
+    feeder = video_feeder()
+    frames = support.video("H264", 40)
+    feeder.stream(frames[:7])
+    feeder.poll(PIECE_AGE_NS)  # nothing comes: for all it knows the picture stands still
+    assert feeder.pieces[0].span.end_us > START_US + 7 * 33_400
+    feeder.push(replace(frames[25], after_loss=True, keyframe=False), START_US + 25 * 33_333)
+    feeder.finish()
+    (gap,) = feeder.gaps
+    assert gap.reason == "packet_loss"
+    assert gap.span.begin_us == pytest.approx(START_US + 7 * 33_333, abs=100)
+    assert gap.span.end_us == pytest.approx(START_US + 25 * 33_333, abs=100)
 
 
 def test_until_the_mapping_is_known_frames_wait_a_little() -> None:
@@ -295,3 +327,27 @@ def test_whatever_comes_pieces_are_short_and_ordered_and_no_frame_is_forgotten(
     assert all(gap.span.begin_us <= gap.span.end_us for gap in feeder.gaps)
     if remap_us < SETBACK_US:
         assert sum(map(len, by_generation.values())) == sent
+
+
+def test_a_source_that_sent_nothing_for_a_while_is_said_and_a_short_silence_is_not() -> None:
+    feeder = video_feeder()
+    feeder.stream(support.video("H264", 30))
+    feeder.poll(PIECE_AGE_NS)
+    second = [replace(unit, timestamp=unit.timestamp + 90_000 * 9) for unit in support.video("H264", 30)]
+    feeder.stream(second, START_US + 9_000_000)
+    third = [
+        replace(unit, timestamp=unit.timestamp + 90_000 * 10 + 45_000) for unit in support.video("H264", 30)
+    ]
+    feeder.stream(third, START_US + 10_500_000)
+    feeder.finish()
+    (gap,) = feeder.gaps
+    ends = [piece.span.end_us for piece in feeder.pieces if piece.span.begin_us < START_US + 9_000_000]
+    assert (gap.reason, gap.span.begin_us, gap.span.end_us) == (NOTHING_CAME, max(ends), START_US + 9_000_000)
+
+
+def test_a_track_that_was_still_before_a_pause_says_both() -> None:
+    feeder = video_feeder()
+    feeder.stream(support.video("H264", 30))
+    feeder.jobs += feeder.cutter.interrupt("privacy_pause", START_US + 60_000_000)
+    (gap,) = feeder.gaps
+    assert (gap.reason, gap.span.end_us) == (NOTHING_CAME, START_US + 60_000_000)

@@ -99,6 +99,11 @@ def test_random_values_decode_or_raise_only_protocol_errors(
         return
 
 
+def test_a_playout_delay_whose_minimum_is_above_its_maximum_is_refused() -> None:
+    with pytest.raises(ProtocolError):
+        decode_playout_delay((5 << 12 | 4).to_bytes(3, "big"))
+
+
 @pytest.mark.parametrize("decode", DECODERS)
 def test_an_empty_value_is_refused(decode: Callable[[bytes], object]) -> None:
     with pytest.raises(ProtocolError):

@@ -138,3 +138,15 @@ def test_old_and_repeated_packets_are_ignored() -> None:
     for number in (10, 10, 9, 5, 11):
         nack.received(number, 0)
     assert nack.due(0) == []
+
+
+def test_what_comes_as_itself_after_it_was_asked_for_counts_as_answered() -> None:
+    nack = NackGenerator()
+    for number in (1, 3, 6):
+        nack.received(number, 0)
+    assert nack.due(0) == [2, 4, 5]
+    nack.received(2, 30 * MS)
+    nack.received(4, 30 * MS, repaired=True)  # counted where RTX is unwrapped
+    nack.received(8, 40 * MS)
+    nack.received(7, 41 * MS)  # only overtaken: nobody had asked
+    assert nack.answered == 1

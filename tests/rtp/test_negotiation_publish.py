@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -17,8 +18,15 @@ from rtp.extensions import (
     RID,
     TRANSPORT_CC,
 )
-from rtp.negotiation import ReceivedMedia, answer_publish, apply_answer, offer_publish, remote_transport
-from rtp.sdp import Fingerprint, IceParameters, Session, Simulcast, parse_sdp
+from rtp.negotiation import (
+    OutgoingTrack,
+    ReceivedMedia,
+    answer_publish,
+    apply_answer,
+    offer_publish,
+    remote_transport,
+)
+from rtp.sdp import Fingerprint, IceParameters, Rid, Session, Simulcast, parse_sdp
 from tests.rtp.offers import (
     CLIENT,
     DIGEST,
@@ -124,6 +132,19 @@ def test_nothing_is_answered_that_was_not_offered() -> None:
                 assert (codec.name, codec.clock_rate) == (same.name, same.clock_rate)
                 assert set(codec.feedback) <= set(same.feedback)
             assert ours.rtcp_rsize <= theirs.rtcp_rsize
+
+
+def test_sound_that_is_resent_under_its_own_number_carries_nothing_that_changes_between_sendings() -> None:
+    text = recorded("chromium_156_publish").serialize()
+    plain, _ = answer_publish(parse_sdp(text), SERVER)
+    repaired, received = answer_publish(
+        parse_sdp(text.replace("a=rtcp-fb:111 transport-cc", "a=rtcp-fb:111 nack")), SERVER
+    )
+    changing = {TRANSPORT_CC, ABS_SEND_TIME}
+    assert changing <= {line.uri for line in plain.media[0].extensions}
+    assert not changing & {line.uri for line in repaired.media[0].extensions}
+    assert changing <= {line.uri for line in repaired.media[1].extensions}, "video has RTX"
+    assert received[0].feedback == {"nack"}
 
 
 def test_firefox_gets_its_bundle_only_line_and_no_extension_of_the_wrong_way() -> None:
@@ -280,6 +301,51 @@ def test_our_own_publisher_and_server_agree() -> None:
     assert result.transport.dtls_role == "client"
     assert remote_transport(offer).dtls_role == "server"
     assert received[0].fmtp == H264_HIGH
+
+
+def simulcast_track(track_id: str = "picture") -> OutgoingTrack:
+    return replace(track(track_id, ssrc=100, fmtp=H264_HIGH), rids=("f", "q"))
+
+
+def test_a_publisher_offers_simulcast_by_rid_and_the_server_takes_it() -> None:
+    offer = parse_sdp(
+        offer_publish(CLIENT, [simulcast_track(), track("voice", "opus", ssrc=200)]).serialize()
+    )
+    text = offer.serialize()
+    assert "a=rid:f send" in text
+    assert "a=rid:q send" in text
+    assert "a=simulcast:send f;q" in text
+    assert not offer.media[0].ssrcs, "packets say by MID and RID what they are"
+    answer, received = answer_publish(offer, SERVER)
+    assert "a=simulcast:recv f;q" in answer.serialize()
+    result = apply_answer(offer, parse_sdp(answer.serialize()))
+    picture, voice = result.media
+    assert (picture.rids, received[0].rids) == (("f", "q"), ("f", "q"))
+    assert {RID, REPAIRED_RID} <= {uri for _, uri in picture.extensions.items()}
+    assert picture.extensions == received[0].extensions
+    assert picture.rtx_payload_type == received[0].rtx_payload_type is not None
+    assert (voice.rids, voice.ssrc) == ((), 200)
+
+
+@pytest.mark.parametrize(("simulcast", "taken"), [(None, ()), (("q",), ("q",)), (("q", "f"), ("f", "q"))])
+def test_a_server_may_take_some_streams_or_none(
+    simulcast: tuple[str, ...] | None, taken: tuple[str, ...]
+) -> None:
+    offer = offer_publish(CLIENT, [simulcast_track()])
+    answer, _ = answer_publish(offer, SERVER)
+    media = answer.media[0]
+    media.rids = [Rid(rid, "recv") for rid in simulcast or ()]
+    media.simulcast = None if simulcast is None else Simulcast(recv=tuple((rid,) for rid in simulcast))
+    assert apply_answer(offer, parse_sdp(answer.serialize())).media[0].rids == taken
+
+
+def test_a_simulcast_publisher_keeps_its_m_line_when_it_offers_again() -> None:
+    first = offer_publish(CLIENT, [simulcast_track()])
+    again = offer_publish(
+        CLIENT, [simulcast_track(), track("voice", "opus", ssrc=200)], previous=first, version=2
+    )
+    assert [media.kind for media in again.media] == ["video", "audio"]
+    assert again.media[0] == first.media[0]
 
 
 def test_a_publisher_restarts_ice_on_the_same_m_lines() -> None:

@@ -23,6 +23,12 @@ def test_vp8_with_picture_id_and_layer_fields_gives_the_same_frame() -> None:
     assert (unit.data, unit.keyframe) == (frame, True)
 
 
+def test_a_vp8_picture_without_width_is_malformed() -> None:
+    frame = bytes.fromhex("d04100 9d012a 0000 b600") + bytes(20)
+    with pytest.raises(ProtocolError):
+        depacketizer_for("VP8").push(b"\x10" + frame, True, 9)
+
+
 def test_a_vp8_packet_with_nothing_behind_its_descriptor_is_malformed() -> None:
     with pytest.raises(ProtocolError):
         depacketizer_for("VP8").push(bytes.fromhex("90f08123"), False, 9)

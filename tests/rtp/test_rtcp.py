@@ -139,15 +139,33 @@ def test_a_remb_has_an_exponent_and_eighteen_bits() -> None:
     assert 0 <= 4_000_001_234 - remb.bitrate_bps < 4_000_001_234 / 2**17
 
 
-def test_padding_is_taken_off_the_last_packet_only() -> None:
+def test_padding_is_taken_off_and_impossible_padding_refused() -> None:
     padded = bytes.fromhex("a0c90002" + "00000001" + "00000004")
     plain = build_compound([ReceiverReport(2)])
     assert parse_compound(plain + padded) == [ReceiverReport(2), ReceiverReport(1)]
-    with pytest.raises(ProtocolError):
-        parse_compound(padded + plain)
-    for count in (0, 1, 5, 8, 12):
+    for count in (0, 9):
         with pytest.raises(ProtocolError):
             parse_compound(padded[:-1] + bytes((count,)))
+
+
+@pytest.mark.parametrize(
+    ("sent", "base", "packets"),
+    [
+        ("afcd0008000000011859a6990086000c09005304200c84000000000000000e0000000002", 0x86, 12),
+        ("afcd000600000001e714b8c60000000309004e0020032c0100000003", 0, 3),
+        ("afcd000900000001e714b8c60d6500100900d27f2010c8000300000100000000000000003d000002", 0xD65, 16),
+    ],
+)
+def test_chromiums_transport_feedback_is_read_though_its_padding_is_no_multiple_of_four(
+    sent: str, base: int, packets: int
+) -> None:
+    """As Chromium 156 sent it; also in front of others in a compound."""
+    wire = bytes.fromhex(sent)
+    for compound in (wire, wire + build_compound([ReceiverReport(2)])):
+        feedback = parse_compound(compound)[0]
+        assert isinstance(feedback, TransportFeedback)
+        assert feedback.base_sequence == base
+        assert len(feedback.deltas) == packets
 
 
 def test_for_peers_without_reduced_size_a_report_goes_first() -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from rtp.rewrite import StreamRewriter
 from rtp.srtp import NonceReuseError, SrtpKeys, SrtpProfile, SrtpReceiver, SrtpSender
+from rtp.srtp_ciphers import gcm_nonces
 from rtp.twcc import MAX_LOGGED, FeedbackBuilder, SendLog
 
 SSRC = 0xABCD
@@ -38,6 +39,22 @@ def test_sealing_a_run_is_sealing_each_packet(
         wanted = [one_by_one.seal(head, payload) for head, payload in zip(headers, payloads, strict=True)]
         assert by_run.seal_run(headers, payloads) == wanted
         number += length + gap
+
+
+@given(
+    st.integers(0, (1 << 48) - 300),
+    st.integers(0, 0xFFFFFFFF),
+    st.binary(min_size=12, max_size=12),
+    st.data(),
+)
+def test_the_nonces_of_a_run_are_those_of_its_indices(
+    first: int, ssrc: int, salt: bytes, data: st.DataObject
+) -> None:
+    count = data.draw(st.integers(1, 260))
+    salted = int.from_bytes(salt, "big") ^ ssrc << 48
+    nonces = gcm_nonces(salted, first, count)
+    assert list(nonces) == [(salted ^ index).to_bytes(12, "big") for index in range(first, first + count)]
+    assert len(set(nonces)) == count
 
 
 def test_a_run_takes_its_numbers_so_that_none_is_sealed_again() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -56,6 +58,7 @@ steps = st.lists(
 )
 
 
+@pytest.mark.interpreted
 @given(first=st.integers(0, 0xFFFF), steps=steps)
 @settings(max_examples=300, deadline=None)
 def test_no_order_of_sealing_ever_uses_a_nonce_twice(first: int, steps: list[tuple[int, int]]) -> None:
@@ -73,6 +76,29 @@ def test_no_order_of_sealing_ever_uses_a_nonce_twice(first: int, steps: list[tup
             sealed += 1
         assert len(nonces) == sealed
         assert len(set(nonces)) == sealed
+
+
+@given(first=st.integers(0, 0xFFFF), steps=steps, claims=st.lists(st.integers(0, 40), max_size=200))
+@settings(max_examples=300, deadline=None)
+def test_what_was_claimed_for_the_engine_is_never_used_again(
+    first: int, steps: list[tuple[int, int]], claims: list[int]
+) -> None:
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        nonces = RecordedNonces(monkeypatch).seen
+        sender = SrtpSender(keys_for(GCM))
+        position = dict.fromkeys((1, 2, 3), first)
+        for number, (ssrc, step) in enumerate(steps):
+            position[ssrc] += step
+            count = claims[number] if number < len(claims) else 0
+            index = sender.claim_run(ssrc, position[ssrc] & 0xFFFF, count) if count else None
+            if index is None:
+                with contextlib.suppress(NonceReuseError):
+                    sender.seal(rtp_header(position[ssrc], ssrc), b"x")
+            else:
+                salted = sender._gcm_salt ^ ssrc << 48
+                nonces += [(salted ^ index + i).to_bytes(12, "big") for i in range(count)]
+                position[ssrc] += count - 1
+        assert len(set(nonces)) == len(nonces)
 
 
 @given(

@@ -272,7 +272,14 @@ class Subscriber(Peer):
         self._report_ns = 0
 
     async def subscribe(
-        self, api: Api, transport_id: str, track_ids: Sequence[str], *, room: str = ROOM, rtx: bool = True
+        self,
+        api: Api,
+        transport_id: str,
+        track_ids: Sequence[str],
+        *,
+        room: str = ROOM,
+        rtx: bool = True,
+        adaptive: bool = False,
     ) -> None:
         await self.transport.gather()
         request = CreateTransport(
@@ -281,6 +288,7 @@ class Subscriber(Peer):
             participant_id="p_2",
             direction="subscribe",
             track_ids=list(track_ids),
+            adaptive=adaptive,
         )
         description = await api.create(request)
         remote, role = await self._answer(api, description, rtx)

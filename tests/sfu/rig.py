@@ -84,7 +84,7 @@ def identity(**changes: Any) -> TrackIdentity:
 class View:
     """One subscriber: its consumer, and what reached it (authenticated, in order of sending)."""
 
-    def __init__(self, rig: Rig, ssrc: int, **changes: Any) -> None:
+    def __init__(self, rig: Rig, ssrc: int, *, adaptive: bool = False, **changes: Any) -> None:
         keys = SrtpKeys(PROFILE, ssrc.to_bytes(PROFILE.key_bytes, "big"), bytes(PROFILE.salt_bytes))
         self.link = Downlink(0)
         self.link.sealer = SrtpSender(keys)
@@ -100,11 +100,12 @@ class View:
             first_sequence=32_000,
             first_timestamp=1_000,
             first_rtx_sequence=5,
+            adaptive=adaptive,
         )
         rig.router.register(self.link, self)
 
     def flush(self) -> None:
-        datagrams, _ = self.link.take()
+        datagrams, _, _ = self.link.take()
         if not datagrams:
             return
         self.sends += 1
@@ -138,15 +139,19 @@ class Rig:
         self.metrics = Metrics()
         self.router = Router(self.metrics)
         self.producer = Producer(
-            identity(kind=changes.get("kind", "video"), codec=changes.get("codec", "H264")),
+            identity(
+                kind=changes.get("kind", "video"),
+                codec=changes.get("codec", "H264"),
+                track_id=changes.get("track_id", "track"),
+            ),
             received_media(**changes),
         )
         self.layer = next(iter(self.producer))
         if bound:
             self.producer.bind(self.layer, SSRC, None)
 
-    def view(self, ssrc: int = 0x2000, *, start: bool = True, **changes: Any) -> View:
-        view = View(self, ssrc, **changes)
+    def view(self, ssrc: int = 0x2000, *, start: bool = True, adaptive: bool = False, **changes: Any) -> View:
+        view = View(self, ssrc, adaptive=adaptive, **changes)
         if start:
             view.consumer.start(self.now_ns)
             view.consumer.catch_up(self.now_ns)

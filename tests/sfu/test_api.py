@@ -10,6 +10,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -18,16 +19,19 @@ import pytest_asyncio
 from core.errors import ConfigError
 from core.worker_api import (
     CreateTransport,
+    LayerChanged,
     Subscriptions,
     TrackLive,
     TransportChanged,
     TransportDescription,
+    WorkerDraining,
     WorkerReady,
     parse_worker_event,
 )
 from sfu.api import serve_api
 from sfu.worker import Worker
 from tests.sfu.peers import DEADLINE_S, ROOM, Publisher, Subscriber, h264_frame, track
+from tests.sfu.test_forwarding import feed
 
 
 class HttpApi:
@@ -70,6 +74,24 @@ async def socket(worker: Worker, tmp_path: Path) -> AsyncIterator[Path]:
 
 async def test_only_the_owner_may_use_the_socket(socket: Path) -> None:
     assert stat.S_IMODE(socket.stat().st_mode) == 0o600
+
+
+async def test_tracks_are_paused_and_unknown_ones_are_passed_over(socket: Path, worker: Worker) -> None:
+    publisher = Publisher([track()])
+    async with client(socket) as session:
+        await publisher.publish(HttpApi(session), "pub")
+        (track_id,) = publisher.track_ids
+        for paused in (True, True, False):
+            body = {"track_ids": [track_id, "t_unknown"], "paused": paused}
+            async with session.put("/v1/tracks/paused", json=body) as response:
+                assert response.status == 204
+            producer = worker.track(track_id, ROOM)
+            assert producer is not None
+            assert producer.info().paused == paused
+        for wrong in ({"paused": True}, {"track_ids": "x", "paused": True}, {"track_ids": [], "paused": 7}):
+            async with session.put("/v1/tracks/paused", json=wrong) as response:
+                assert response.status == 400
+    await publisher.close()
 
 
 async def test_publish_subscribe_and_delete(socket: Path, worker: Worker) -> None:
@@ -228,7 +250,7 @@ async def process(path: Path, **environment: str) -> AsyncIterator[asyncio.subpr
         "0",
     )
     started = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "sfu.main", *arguments, env={**os.environ, **environment}
+        sys.executable, "-m", "sfu", *arguments, env={**os.environ, **environment}
     )
     try:
         yield started
@@ -262,10 +284,52 @@ async def test_a_killed_worker_comes_back_with_another_boot_id(tmp_path: Path) -
     assert before.boot_id != after.boot_id
 
 
+async def test_while_draining_nothing_new_begins_and_it_ends_when_everything_has_moved(
+    socket: Path, worker: Worker
+) -> None:
+    publisher, late = Publisher([track()]), Publisher([track()])
+    async with client(socket) as session:
+        await publisher.publish(HttpApi(session), "pub")
+        async with session.ws_connect("/v1/events") as events:
+            assert isinstance(parse_worker_event(await events.receive_str(timeout=DEADLINE_S)), WorkerReady)
+            draining = asyncio.create_task(worker.drain(3600, asyncio.Event()))
+            found: Any = None
+            while not isinstance(found, WorkerDraining):
+                found = parse_worker_event(await events.receive_str(timeout=DEADLINE_S))
+            with pytest.raises(AssertionError, match="draining"):
+                await late.publish(HttpApi(session), "late")
+            publisher.send(h264_frame(0, 5, keyframe=True), 0)  # what is there goes on
+            await publisher.until(lambda: worker.stats()["counters"]["packets_in"] >= 5)
+            assert not draining.done()
+            await session.delete("/v1/transports/pub")
+            await asyncio.wait_for(draining, DEADLINE_S)
+        async with session.ws_connect("/v1/events") as again:
+            for expected in (WorkerReady, WorkerDraining):
+                assert isinstance(parse_worker_event(await again.receive_str(timeout=DEADLINE_S)), expected)
+    await publisher.close()
+    await late.close()
+
+
+async def test_draining_ends_at_its_deadline_at_once_when_asked_and_when_nobody_could_move_anything(
+    socket: Path, worker: Worker
+) -> None:
+    publisher, at_once = Publisher([track()]), asyncio.Event()
+    async with client(socket) as session:
+        await publisher.publish(HttpApi(session), "pub")
+        await asyncio.wait_for(worker.drain(3600, at_once), DEADLINE_S)
+        async with session.ws_connect("/v1/events") as events:
+            await events.receive_str(timeout=DEADLINE_S)
+            await asyncio.wait_for(worker.drain(0.1, at_once), DEADLINE_S)
+            draining = asyncio.create_task(worker.drain(3600, at_once))
+            at_once.set()
+            await asyncio.wait_for(draining, DEADLINE_S)
+    await publisher.close()
+
+
 async def test_sigterm_says_goodbye_and_exits_cleanly(tmp_path: Path) -> None:
     path = tmp_path / "sfu.sock"
     publisher = Publisher([track()])
-    async with process(path) as worker, client(path) as session:
+    async with process(path, TELECONSULT_DRAIN_S="0.1") as worker, client(path) as session:
         await ready(path)
         await publisher.publish(HttpApi(session), "pub")
         async with session.ws_connect("/v1/events") as events:
@@ -284,10 +348,56 @@ async def test_a_taken_port_is_one_line_with_the_fix(worker: Worker, tmp_path: P
     port = worker.endpoint.port.address[1]
     arguments = ("--api", f"unix:{tmp_path / 's'}", "--udp-host", "127.0.0.1", "--udp-port", str(port))
     started = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "sfu.main", *arguments, stderr=asyncio.subprocess.PIPE
+        sys.executable, "-m", "sfu", *arguments, stderr=asyncio.subprocess.PIPE
     )
-    async with asyncio.timeout(DEADLINE_S):
-        _, errors = await started.communicate()
+    try:
+        async with asyncio.timeout(DEADLINE_S):
+            _, errors = await started.communicate()
+    finally:
+        if started.returncode is None:
+            started.kill()
+            await started.wait()
     assert started.returncode == 1
     (line,) = errors.decode().strip().splitlines()
     assert "--udp-port" in line
+
+
+async def test_an_adaptive_subscriber_says_what_it_shows_and_others_are_refused(
+    socket: Path, worker: Worker
+) -> None:
+    async with client(socket) as session:
+        api = HttpApi(session)
+        for transport_id, adaptive in [("adaptive", True), ("recorder", False)]:
+            await api.create(
+                CreateTransport(
+                    transport_id=transport_id,
+                    room=ROOM,
+                    participant_id="p",
+                    direction="subscribe",
+                    adaptive=adaptive,
+                )
+            )
+        view = {"views": [{"track_id": "t_gone", "width": 640, "height": 360, "focus": True}]}
+        impossible = {"views": [{"track_id": "t_gone", "width": -1, "height": 360}]}
+        cases = [("adaptive", view, 204), ("recorder", view, 409), ("nobody", view, 404)]
+        for transport_id, body, status in [*cases, ("adaptive", impossible, 400)]:
+            async with session.put(f"/v1/transports/{transport_id}/view", json=body) as response:
+                assert response.status == status
+
+
+async def test_an_adaptive_subscriber_gets_its_picture_and_readers_of_events_hear_in_which_layer(
+    socket: Path, worker: Worker
+) -> None:
+    publisher, subscriber = Publisher([track()]), Subscriber()
+    async with client(socket) as session:
+        api = HttpApi(session)
+        try:
+            await publisher.publish(api, "pub")
+            (track_id,) = publisher.track_ids
+            await subscriber.subscribe(api, "sub", [track_id], adaptive=True)
+            expected = LayerChanged(transport_id="sub", track_id=track_id, layer="")
+            await feed(publisher, lambda: expected in list(worker.present_state()))
+            assert subscriber.packets[track_id]
+        finally:
+            await subscriber.close()
+            await publisher.close()

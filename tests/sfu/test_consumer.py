@@ -196,6 +196,7 @@ def test_a_switch_to_another_layer_waits_for_its_keyframe_and_leaves_no_seam() -
     rig = simulcast()
     small, full = rig.producer
     view = rig.view()
+    view.consumer.want(small, rig.now_ns)
     rig.receive(*frames(10, 2), layer=small)
     rig.wait(33)
     view.consumer.want(full, rig.now_ns)
@@ -299,6 +300,11 @@ def test_capture_time_gets_our_estimate_of_the_clock_offset() -> None:
     told = decode_abs_capture_time(parse_extensions(got.extension_profile, got.extension)[9])
     assert told.capture_ns == pytest.approx(capture_ns, abs=10), "the time itself passes unchanged"
     assert told.clock_offset_ns == pytest.approx(5_000 * MS, abs=2 * MS)
+    clock = view.consumer.clock()
+    assert clock is not None
+    theirs_us = clock[1] + view.consumer.publisher_ahead_us
+    ticks = (got.timestamp - clock[0]) & 0xFFFFFFFF
+    assert theirs_us + ticks * 1_000_000 // 90_000 == pytest.approx(capture_ns // 1_000, abs=20)
 
 
 def test_an_absurd_capture_time_passes_as_it_came() -> None:

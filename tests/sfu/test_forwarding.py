@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+import pytest
+
 from core.messages import Model
 from core.worker_api import ConsumerClock, CreateTransport, TrackLive, TransportChanged
 from rtp.negotiation import offer_view, read_view_answer
@@ -356,6 +358,7 @@ async def test_strange_packets_of_a_publisher_are_dropped_and_counted(worker: Wo
         assert counters["session_errors"] == 0
 
 
+@pytest.mark.interpreted
 async def test_a_bug_met_by_one_publisher_closes_only_its_session(worker: Worker) -> None:
     api = DirectApi(worker)
     one, two, subscriber = Publisher([track()]), Publisher([track()]), Subscriber()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from rtp.extensions import (
     ABS_CAPTURE_TIME,
     ABS_SEND_TIME,
@@ -13,7 +16,7 @@ from rtp.extensions import (
     parse_extensions,
 )
 from rtp.packet import RtpPacket, parse_rtp
-from sfu.headers import HeaderPlan, plan_key
+from sfu.headers import MAX_EVENING_BYTES, HeaderPlan, numbered_headers, plain_headers, plan_key
 
 UNKNOWN = "urn:example:never-heard-of"
 SOURCE = ExtensionMap(
@@ -92,3 +95,75 @@ def test_consumers_with_the_same_ids_have_equal_keys_and_share_one_preparation()
     batch = [source_packet(), source_packet(sequence_number=8)]
     assert plan.prepare_batch(batch) is plan.prepare_batch(batch)
     assert plan.prepare_batch(list(batch)) is not plan.prepare_batch(batch)
+
+
+def frame(count: int, sequence: int, timestamp: int, capture_every: int = 100) -> list[RtpPacket]:
+    """Packets of one size, but that some carry a capture time."""
+    plain = build_extensions([(3, b"\x12\x34"), (4, b"stay")])
+    dated = build_extensions([(2, b"12345678"), (3, b"\x12\x34"), (4, b"stay")])
+    packets = []
+    for index in range(count):
+        profile, block = dated if index % capture_every == 0 else plain
+        packets.append(
+            source_packet(
+                sequence_number=(sequence + index) & 0xFFFF,
+                timestamp=timestamp & 0xFFFFFFFF,
+                marker=index == count - 1,
+                extension_profile=profile,
+                extension=block,
+                payload=bytes((index,)) * 500,
+            )
+        )
+    return packets
+
+
+near_wrap_16 = st.one_of(st.integers(0, 0xFFFF), st.integers(65_500, 0xFFFF))
+near_wrap_32 = st.one_of(st.integers(0, 0xFFFFFFFF), st.integers(0xFFFFFFF0, 0xFFFFFFFF))
+
+
+@given(
+    st.integers(1, 40), near_wrap_16, near_wrap_32, near_wrap_16, near_wrap_32, near_wrap_16,
+    st.booleans(), st.integers(1, 5), st.integers(0, 0xFFFFFFFF),
+)  # fmt: skip
+def test_headers_made_at_once_are_those_made_one_by_one(
+    count: int, sequence: int, timestamp: int, move: int, later: int, number: int, numbered: bool, every: int,
+    ssrc: int,
+) -> None:  # fmt: skip
+    target = TARGET if numbered else ExtensionMap({9: ABS_CAPTURE_TIME, 3: UNKNOWN})
+    batch = HeaderPlan(plan_key(SOURCE, target, [])).prepare_batch(frame(count, sequence, timestamp, every))
+    if numbered:
+        wanted = numbered_headers(batch.items, 102, ssrc, move, later, number)
+    else:
+        wanted = plain_headers(batch.items, 102, ssrc, move, later)
+    assert list(batch.headers(102, ssrc, move, later, number)) == wanted
+    assert list(batch.sizes(16)[0]) == [len(header) + 500 + 16 for header in wanted]
+
+
+def test_headers_whose_numbers_do_not_stand_at_one_place_are_made_one_by_one() -> None:
+    batch = HeaderPlan(plan_key(SOURCE, TARGET, [])).prepare_batch(
+        [source_packet(csrcs=(1,) * index, sequence_number=index) for index in range(5)]
+    )
+    assert list(batch.headers(102, 7, 0, 0, 9)) == numbered_headers(batch.items, 102, 7, 0, 0, 9)
+
+
+@given(st.lists(st.integers(480, 540), min_size=1, max_size=20))
+def test_packets_of_about_one_size_are_padded_to_leave_at_once_and_say_the_same(lengths: list[int]) -> None:
+    packets = frame(len(lengths), 10, 0)
+    for packet, length in zip(packets, lengths, strict=True):
+        packet.payload = b"m" * length
+    batch = HeaderPlan(plan_key(SOURCE, TARGET, [PLAYOUT])).prepare_batch(packets)
+    even = batch.even()
+    sizes, before = even.sizes(16)[0], batch.sizes(16)[0]
+    if even is not batch:
+        assert len(set(sizes[:-1])) == 1
+        assert sizes[-1] <= sizes[0]
+        assert all(0 <= size - was <= MAX_EVENING_BYTES for size, was in zip(sizes, before, strict=True))
+    assert even.octets == sum(lengths)
+    for header, payload, packet in zip(even.headers(102, 1, 0, 0, 5), even.payloads, packets, strict=True):
+        assert parse_rtp(header + payload).payload == packet.payload
+
+
+def test_a_frame_whose_first_packet_carries_its_capture_time_leaves_at_once() -> None:
+    batch = HeaderPlan(plan_key(SOURCE, TARGET, [PLAYOUT])).prepare_batch(frame(15, 1, 1))
+    assert len(set(batch.sizes(16)[0])) == 2
+    assert len(set(batch.even().sizes(16)[0][:-1])) == 1

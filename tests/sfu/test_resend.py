@@ -136,6 +136,7 @@ def test_a_packet_of_the_layer_before_keeps_its_own_timestamp() -> None:
     rig.producer.bind(small, 0x1111, None)
     rig.producer.bind(full, 0x1113, None)
     view = rig.view()
+    view.consumer.want(small, rig.now_ns)
     rig.receive(*frames(1, 1), layer=small)
     lost = view.packets[1]
     rig.wait(33)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from rtp.packet import RtpPacket
 from sfu.consumer import Consumer
 from sfu.producer import Producer
@@ -47,6 +49,7 @@ def test_the_subscriber_served_first_changes() -> None:
     assert firsts == {0x2000, 0x3000, 0x4000}
 
 
+@pytest.mark.interpreted
 def test_one_subscribers_failure_is_not_the_others() -> None:
     rig = Rig()
     broken, fine = rig.view(), rig.view(0x3000)

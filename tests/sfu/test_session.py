@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from core.clock import NS_PER_S
 from core.worker_api import CreateTransport, Subscriptions
 from rtp.keyframe import is_keyframe
@@ -12,6 +15,7 @@ from sfu.worker import Worker
 from tests.sfu.peers import CLOCK, ROOM, DirectApi, Publisher, Subscriber, track
 from tests.sfu.rig import follow_each_other
 from tests.sfu.test_forwarding import closing, feed
+from tests.support.impairment import ImpairmentProxy
 from transport.server import ServerTransport
 
 
@@ -41,6 +45,43 @@ async def test_a_subscriber_back_from_a_long_silence_goes_on_with_a_keyframe_and
         assert is_keyframe("H264", subscriber.packets[track_id][before].payload)
         ssrc = subscriber.media[0].ssrc
         assert follow_each_other([packet.sequence_number for packet in subscriber.raw if packet.ssrc == ssrc])
+
+
+async def test_a_subscriber_that_was_silent_for_a_while_gets_a_keyframe_without_asking(
+    worker: Worker,
+) -> None:
+    async with watching(worker) as (publisher, subscriber, transport):
+        asked, now_ns = publisher.keyframe_requests, CLOCK.monotonic_ns()
+        transport.tick(now_ns)
+        transport.tick(now_ns + 4 * NS_PER_S)
+        assert transport.state == "silent"
+        await subscriber.until(lambda: transport.state == "connected")
+        await feed(publisher, lambda: publisher.keyframe_requests > asked, first=30)
+
+
+async def test_a_subscriber_that_shows_up_elsewhere_gets_a_keyframe_without_asking(worker: Worker) -> None:
+    host, port = worker.endpoint.port.address[:2]
+    nat = await ImpairmentProxy.open((host, port))
+    async with watching(worker, through=nat.address) as (publisher, _, transport):
+        asked, before = publisher.keyframe_requests, transport.remote_address
+        nat.rebind()
+        await feed(publisher, lambda: publisher.keyframe_requests > asked, first=30)
+        assert transport.remote_address != before
+    nat.close()
+
+
+@asynccontextmanager
+async def watching(
+    worker: Worker, through: tuple[str, int] | None = None
+) -> AsyncIterator[tuple[Publisher, Subscriber, ServerTransport]]:
+    """A picture flows; the transport is the subscriber's."""
+    publisher, subscriber = Publisher([track()]), Subscriber(through)
+    async with closing(subscriber, publisher):
+        await publisher.publish(DirectApi(worker), "pub")
+        (track_id,) = publisher.track_ids
+        await subscriber.subscribe(DirectApi(worker), "sub", [track_id])
+        await feed(publisher, lambda: len(subscriber.packets[track_id]) > 20)
+        yield publisher, subscriber, transport_of(worker, "sub")
 
 
 async def test_a_track_taken_on_other_terms_goes_on_with_the_numbers_of_its_ssrc(worker: Worker) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from core.clock import NS_PER_S
 from rtp.rtcp import Fir, Nack, Pli, ReceiverReport, RtcpPacket, TransportFeedback, parse_compound
 from sfu.uplink import FEEDBACK_INTERVAL_NS, Uplink
@@ -49,6 +51,21 @@ def test_audio_is_repaired_too() -> None:
     uplink = made(rig)
     rig.receive(packet(1), packet(3))
     assert items(uplink.repairs_due(rig.now_ns)) == [Nack(0xAAAA, SSRC, (2,))]
+
+
+def test_sound_that_comes_again_as_itself_tells_the_round_trip_and_so_when_to_ask_again() -> None:
+    voice: dict[str, Any] = {"kind": "audio", "codec": "opus", "clock_rate": 48_000, "rtx_payload_type": None}
+    rig = Rig(**voice, feedback=frozenset({"nack"}))
+    uplink = made(rig)
+    rig.receive(packet(1), packet(3))
+    assert uplink.repairs_due(rig.now_ns)
+    rig.wait(32)
+    rig.receive(packet(2), packet(4), packet(6))
+    assert items(uplink.repairs_due(rig.now_ns)) == [Nack(0xAAAA, SSRC, (5,))]
+    rig.wait(30)
+    assert uplink.repairs_due(rig.now_ns) == []
+    rig.wait(15)
+    assert items(uplink.repairs_due(rig.now_ns)) == [Nack(0xAAAA, SSRC, (5,))]
 
 
 def test_a_publisher_that_did_not_agree_to_nack_gets_none() -> None:
@@ -112,6 +129,17 @@ def test_transport_feedback_comes_often_and_tells_of_every_packet() -> None:
                 heard += len(item.deltas)
     assert heard >= 100 - FEEDBACK_INTERVAL_NS // (10 * MS)
     assert uplink.counters.feedback_sent >= 15
+
+
+def test_transport_feedback_names_a_stream_of_the_publisher_s() -> None:
+    """libwebrtc passes over what names none of its own, and then believes the network to be gone."""
+    rig = Rig()
+    uplink = made(rig)
+    rig.receive(packet(1, key=True))
+    rig.wait(100)
+    uplink.number_received(1, rig.now_ns)
+    (feedback,) = [item for item in items(uplink.due(rig.now_ns)) if isinstance(item, TransportFeedback)]
+    assert feedback.media_ssrc == SSRC
 
 
 def test_no_transport_feedback_where_it_was_not_negotiated() -> None:

@@ -8,18 +8,22 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import aiohttp
 import argon2
 import pytest
 from aiohttp import web
 
+from archive.checkpoint import COSIGNATURE, VerifierKey
+from archive.keys import ArchiveSigner
 from core import messages, people
 from core.clock import SystemClock
 from core.config import Settings
 from core.consultations import Consultation, open_consultation
 from core.database import Database
+from core.devices import Device, create_device
+from core.invitations import Invitation, create_invitation
 from core.messages import Role
 from core.passwords import Passwords
 from core.people import Organisation, User
@@ -31,6 +35,8 @@ from signaling.main import serving
 from tests.signaling.worker_double import WorkerDouble
 
 PASSWORD = "correct horse battery"
+WITNESS: Final = ArchiveSigner.generate()
+WITNESS_KEY: Final = VerifierKey.of("witness.example/w1", WITNESS.public, COSIGNATURE)
 WITHIN_S = 10.0
 
 
@@ -126,6 +132,10 @@ class World:
     users: dict[str, User]
     settings: Settings
     app: web.Application
+    elsewhere: Organisation
+    """Takes part in nothing of the clinic's."""
+    box: Device
+    """The clinic's, attached."""
     stack: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     async def login(self, username: str, password: str = PASSWORD) -> dict[str, Any]:
@@ -134,12 +144,46 @@ class World:
             assert response.status == 200, await response.text()
             return dict(await response.json())
 
+    async def token(self, username: str) -> str:
+        """An access token of that person."""
+        return str((await self.login(username))["access_token"])
+
+    async def recorder_token(self) -> str:
+        """An access token of the recorder."""
+        body = {"name": "recorder", "secret": self.settings.service_secret_file.read_text().strip()}
+        _, answer = await self.post("/api/v1/auth/service", body)
+        return str(answer["access_token"])
+
+    async def invite(self, consultation: Consultation | None = None, **more: Any) -> tuple[Invitation, str]:
+        """An invitation to a consultation, as its site would make one, and its token."""
+        wanted = {"name": "Guest", "organisation": "Far away", "lobby": False, "minutes": 60} | more
+        consultation = consultation or self.consultation
+        return await create_invitation(
+            self.database,
+            consultation_id=consultation.consultation_id,
+            created_by=self.users["li"].user_id,
+            **wanted,
+        )
+
+    async def guest(self, consultation: Consultation | None = None, **more: Any) -> dict[str, Any]:
+        """What a guest gets for the link."""
+        _, token = await self.invite(consultation, **more)
+        status, redeemed = await self.post("/api/v1/invitations/redeem", {"token": token})
+        assert status == 200, redeemed
+        return dict(redeemed)
+
     async def get(self, path: str, token: str | None = None) -> tuple[int, Any]:
         async with self.session.get(path, headers=bearer(token)) as response:
             return response.status, await response.json()
 
     async def post(self, path: str, body: Any = None, token: str | None = None) -> tuple[int, Any]:
-        async with self.session.post(path, json=body, headers=bearer(token)) as response:
+        return await self.call("POST", path, body, token)
+
+    async def delete(self, path: str, token: str | None = None) -> tuple[int, Any]:
+        return await self.call("DELETE", path, None, token)
+
+    async def call(self, method: str, path: str, body: Any, token: str | None) -> tuple[int, Any]:
+        async with self.session.request(method, path, json=body, headers=bearer(token)) as response:
             text = await response.text()
             return response.status, (await response.json(content_type=None)) if text else None
 
@@ -199,12 +243,63 @@ def bearer(token: str | None) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"} if token else {}
 
 
+PEOPLE: Final[dict[str, tuple[Role, str]]] = {
+    "wang": ("specialist", "Hospital"),
+    "li": ("site", "Clinic"),
+    "zhao": ("auditor", "Clinic"),
+    "root": ("admin", "Clinic"),
+    "mallory": ("specialist", "Elsewhere"),
+    "bai": ("specialist", "Clinic"),
+    "sun": ("site", "Hospital"),
+    "zhou": ("auditor", "Hospital"),
+    "wu": ("site", "Elsewhere"),
+    "feng": ("auditor", "Elsewhere"),
+    "ma": ("admin", "Elsewhere"),
+}
+"""The clinic invites the hospital; elsewhere has nothing to do with it."""
+
+
+async def make_people(
+    database: Database, passwords: Passwords
+) -> tuple[dict[str, Organisation], dict[str, User]]:
+    """Everybody has the same password."""
+    names = dict.fromkeys(organisation for _, organisation in PEOPLE.values())
+    organisations = {name: await people.create_organisation(database, name) for name in names}
+    password_hash = await passwords.hash(PASSWORD)
+    users = {
+        name: await people.create_user(
+            database,
+            username=name,
+            password_hash=password_hash,
+            role=role,
+            organisation=organisations[organisation],
+            display_name=name.title(),
+        )
+        for name, (role, organisation) in PEOPLE.items()
+    }
+    return organisations, users
+
+
 @asynccontextmanager
-async def make_world(tmp_path: Path, *, with_worker: bool = True) -> AsyncIterator[World]:
+async def make_world(
+    tmp_path: Path,
+    *,
+    with_worker: bool = True,
+    second: WorkerDouble | None = None,
+    database_url: str = "",
+    **more: Any,
+) -> AsyncIterator[World]:
+    """`more`: settings. `second`: another worker, which the test starts when it likes."""
     web_root = tmp_path / "web"
     (web_root / "assets").mkdir(parents=True)
     (web_root / "index.html").write_text("<!doctype html><title>Teleconsult</title>")
-    settings = Settings(data_dir=tmp_path, port=0, web_root=web_root).resolve_paths()
+    chosen = {
+        "totp_roles": [],
+        "database_url": database_url,
+        "web_root": web_root,
+        "witnesses": [WITNESS_KEY.text],
+    } | more
+    settings = Settings(data_dir=tmp_path, port=0, **chosen).resolve_paths()
     clock = ShiftedClock()
     passwords = Passwords(argon2.PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
     async with AsyncExitStack() as stack:
@@ -214,25 +309,11 @@ async def make_world(tmp_path: Path, *, with_worker: bool = True) -> AsyncIterat
         stack.push_async_callback(worker.stop)
         if with_worker:
             await worker.start()
-        clinic = await people.create_organisation(database, "Clinic")
-        hospital = await people.create_organisation(database, "Hospital")
-        stranger = await people.create_organisation(database, "Elsewhere")
-        users = {}
-        for name, role, organisation in (
-            ("wang", "specialist", hospital),
-            ("li", "site", clinic),
-            ("zhao", "auditor", clinic),
-            ("root", "admin", clinic),
-            ("mallory", "specialist", stranger),
-        ):
-            users[name] = await people.create_user(
-                database,
-                username=name,
-                password_hash=await passwords.hash(PASSWORD),
-                role=role,  # type: ignore[arg-type]  # one of the literals above
-                organisation=organisation,
-                display_name=name.title(),
-            )
+        organisations, users = await make_people(database, passwords)
+        clinic, hospital = organisations["Clinic"], organisations["Hospital"]
+        box = await create_device(
+            database, organisation_id=clinic.organisation_id, name="Box", feeds=["ultrasound"]
+        )
         consultation = await open_consultation(
             database,
             room="demo",
@@ -240,10 +321,11 @@ async def make_world(tmp_path: Path, *, with_worker: bool = True) -> AsyncIterat
             record=True,
             organisation_id=clinic.organisation_id,
             invited=[hospital.organisation_id],
+            devices=[box.device_id],
+            opened_by=users["li"].user_id,
         )
-        app = await create_app(
-            settings, database, clock, [worker.address], passwords=passwords, place_wait_s=0.3
-        )
+        addresses = [double.address for double in (worker, second) if double is not None]
+        app = await create_app(settings, database, clock, addresses, passwords=passwords, place_wait_s=0.3)
         port = await stack.enter_async_context(serving(app, settings, first_request_within_s=1.0))
         base_url = f"http://127.0.0.1:{port}"
         session = await stack.enter_async_context(aiohttp.ClientSession(base_url))
@@ -265,6 +347,8 @@ async def make_world(tmp_path: Path, *, with_worker: bool = True) -> AsyncIterat
             users,
             settings,
             app,
+            organisations["Elsewhere"],
+            box,
         )
         await stack.enter_async_context(world.stack)
         yield world
@@ -273,6 +357,13 @@ async def make_world(tmp_path: Path, *, with_worker: bool = True) -> AsyncIterat
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
     async with make_world(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+async def everywhere(tmp_path: Path, database_url: str) -> AsyncIterator[World]:
+    """A world on SQLite, and one on PostgreSQL."""
+    async with make_world(tmp_path, database_url=database_url) as made:
         yield made
 
 

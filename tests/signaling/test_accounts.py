@@ -7,8 +7,16 @@ import stat
 import pytest
 
 from core import people
-from signaling.accounts import FREE_PER_PERSON, revoke
+from signaling.accounts import revoke
+from signaling.context import STRANGERS_BURST
+from signaling.sign_in import FREE_PER_PERSON
 from tests.signaling.conftest import PASSWORD, World
+
+
+@pytest.fixture
+def world(everywhere: World) -> World:
+    """On both databases."""
+    return everywhere
 
 
 async def test_a_person_signs_in_and_is_told_who_they_are(world: World) -> None:
@@ -26,7 +34,8 @@ async def test_a_person_signs_in_and_is_told_who_they_are(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("username", "password"), [("wang", "wrong password"), ("nobody", PASSWORD), ("", "")]
+    ("username", "password"),
+    [("wang", "wrong password"), ("nobody", PASSWORD), ("", ""), ("wang\x00", PASSWORD), ("WANG", PASSWORD)],
 )
 async def test_wrong_credentials_all_look_the_same(world: World, username: str, password: str) -> None:
     status, body = await world.post("/api/v1/auth/login", {"username": username, "password": password})
@@ -132,3 +141,27 @@ async def test_bodies_that_are_not_as_described_get_a_problem_document(
         problem = await response.json()
         assert problem["status"] == status
         assert problem["code"]
+
+
+async def test_every_refusal_is_written_down_with_who_and_what(world: World) -> None:
+    token = await world.token("wang")
+    await world.post(f"/api/v1/consultations/{world.consultation.consultation_id}/close", None, token)
+    await world.get("/api/v1/devices", token)
+    await world.get("/api/v1/consultations/c_none", token)
+    await world.get("/api/v1/me", "nonsense")
+    wang = world.users["wang"].user_id
+    assert [row for row in await world.audit() if row[2] != "ok"] == [
+        (wang, "close", "role_may_not"),
+        (wang, "list_devices", "role_may_not"),
+        (wang, "show_consultation", "consultation_not_found"),
+        ("unknown", "me", "token_invalid"),
+    ]
+
+
+async def test_callers_nobody_knows_cannot_fill_the_audit_trail(world: World) -> None:
+    for _ in range(STRANGERS_BURST + 30):
+        assert (await world.get("/api/v1/me"))[0] == 401
+    noted = [row for row in await world.audit() if row[0] == "unknown"]
+    assert STRANGERS_BURST - 10 <= len(noted) <= STRANGERS_BURST + 10
+    await world.get("/api/v1/devices", await world.token("wang"))
+    assert (await world.audit())[-1][2] == "role_may_not"

@@ -10,23 +10,37 @@ from signaling.app import reload
 from tests.signaling.conftest import World
 
 
+@pytest.fixture
+def world(everywhere: World) -> World:
+    """On both databases."""
+    return everywhere
+
+
 async def test_people_see_consultations_of_their_organisation_and_invitations(world: World) -> None:
     seen = {}
     for name in ("wang", "li", "mallory"):
         token = (await world.login(name))["access_token"]
         status, seen[name] = await world.get("/api/v1/consultations?state=open", token)
         assert status == 200
-    assert seen["wang"] == seen["li"]
+    assert seen["wang"] == [one | {"host": False} for one in seen["li"]]
     assert seen["mallory"] == []
     assert seen["li"] == [
         {
             "consultation_id": world.consultation.consultation_id,
             "room": "demo",
             "header": "张*三",
+            "specialty": "",
+            "question": "",
+            "site": "Clinic",
             "state": "open",
             "record": True,
+            "consent_record": True,
+            "record_reason": "",
+            "retention_class": "standard",
             "opened_at_us": world.consultation.opened_us,
             "closed_at_us": None,
+            "host": True,
+            "people": 0,
         }
     ]
 
@@ -54,6 +68,10 @@ async def test_joining_gives_a_room_token_with_the_role_s_grants(world: World) -
         "subscribe": True,
         "view": None,
         "record": False,
+        "chat": True,
+        "host": False,
+        "lobby": False,
+        "annotate": True,
     }
 
 

@@ -14,9 +14,10 @@ import pytest
 from core import messages, people
 from core.errors import Unauthorized
 from core.ids import is_name
-from signaling.accounts import FREE_PER_ADDRESS, revoke
+from signaling.accounts import revoke
 from signaling.grants import device_grants, viewer_grants
-from signaling.rooms import MAX_FEEDS
+from signaling.sign_in import FREE_PER_ADDRESS
+from signaling.stage import MAX_FEEDS
 from tests.signaling.conftest import PASSWORD, WITHIN_S, World, bearer
 
 FRAGMENT = {"Content-Type": "application/trickle-ice-sdpfrag", "If-Match": "*"}
@@ -272,7 +273,7 @@ async def test_a_failure_while_entering_is_told_as_one_and_not_as_a_goodbye(
     async def broken(*_args: object, **_kwargs: object) -> None:
         raise RuntimeError("the password is hunter2")
 
-    monkeypatch.setattr("signaling.context.consultation_in_room", broken)
+    monkeypatch.setattr("signaling.access.consultation_in_room", broken)
     client = await world.connect(world.room_token("u_1", "specialist"))
     assert await client.closed() == 4503
     assert "hunter2" not in str(client.seen)

@@ -45,6 +45,7 @@ def _certificate(directory: Path) -> tuple[Path, Path]:
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
     )
+    key_file.chmod(0o600)
     return cert_file, key_file
 
 

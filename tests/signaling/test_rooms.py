@@ -13,8 +13,11 @@ from core.errors import Conflict
 from core.messages import ConsultationInfo, Participant, Role, TrackInfo
 from core.tokens import Grants
 from signaling.grants import device_grants, room_grants
-from signaling.rooms import MAX_MEMBERS, Feed, Member, Outgoing, Room
+from signaling.members import MAX_MEMBERS, Member, Outgoing
+from signaling.rooms import Room
+from signaling.stage import Feed
 
+SITE = "o_site"
 INFO = ConsultationInfo(consultation_id="c_1", opened_at_us=0)
 
 
@@ -47,6 +50,7 @@ class _View:
         self.people: dict[str, Participant] = {}
         self.tracks: dict[str, TrackInfo] = {}
         self.recording = "off"
+        self.lobby: dict[str, Participant] = {}
 
     def receive(self, message: Any) -> None:
         match message:
@@ -54,6 +58,12 @@ class _View:
                 self.people = {person.participant_id: person for person in message.participants}
                 self.tracks = {track.track_id: track for track in message.tracks}
                 self.recording = message.consultation.recording
+                self.lobby = {person.participant_id: person for person in message.lobby}
+            case messages.Knock():
+                assert message.participant.participant_id not in self.lobby
+                self.lobby[message.participant.participant_id] = message.participant
+            case messages.KnockEnded():
+                self.lobby.pop(message.participant_id, None)
             case messages.ParticipantJoined():
                 assert message.participant.participant_id not in self.people
                 self.people[message.participant.participant_id] = message.participant
@@ -76,7 +86,7 @@ class RoomMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.room = Room("demo", INFO)
+        self.room = Room("demo", INFO, SITE)
         self.views: dict[str, _View] = {}
         self.members: dict[str, Member] = {}
         self.made = 0
@@ -100,7 +110,7 @@ class RoomMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: len(self.members) < 6)
     @rule(
-        kind=strategies.sampled_from(["specialist", "recorder", "device", "narrow"]),
+        kind=strategies.sampled_from(["specialist", "host", "recorder", "device", "narrow"]),
         subject=strategies.sampled_from(["box-1", "box-2"]),
     )
     def join(self, kind: str, subject: str) -> None:
@@ -108,8 +118,11 @@ class RoomMachine(RuleBasedStateMachine):
             member = _member(self._new(), "device", subject)
         elif kind == "narrow":
             member = _member(self._new(), grants=Grants(subscribe=True, view=["f_1"]))
+        elif kind == "host":
+            member = _member(self._new(), "site", grants=room_grants("site", host=True))
         else:
             member = _member(self._new(), "recorder" if kind == "recorder" else "specialist")
+        member.org = SITE if kind in ("host", "device") else "o_other"
         self.members[member.id] = member
         out = self.room.join(member)
         self._welcome(member)
@@ -133,7 +146,7 @@ class RoomMachine(RuleBasedStateMachine):
             if held is not None
             else Participant(participant_id=f"p_{self._new()}", name=name, role="device")
         )
-        feed = Feed(name, subject, f"t_{self._new()}", stand_in)
+        feed = Feed(name, subject, f"t_{self._new()}", stand_in, SITE)
         try:
             out = self.room.hold_feed(feed, [_track(f"k_{self._new()}", stand_in.participant_id, name)])
         except Conflict:
@@ -161,7 +174,34 @@ class RoomMachine(RuleBasedStateMachine):
     def record(self, data: Any, state: Any) -> None:
         member = self._pick(data, connected=True)
         if member is not None and member.grants.record:
-            self._deliver(self.room.set_recording(member, state, ""))
+            self._deliver(self.room.set_recording(member, messages.SetRecording(state=state)))
+
+    @precondition(lambda self: len(self.room.lobby.seats) < 4)
+    @rule()
+    def knock(self) -> None:
+        guest = _member(self._new())
+        guest.waiting = True
+        self._deliver(self.room.knock(guest))
+
+    @precondition(lambda self: bool(self.room.lobby.seats))
+    @rule(data=strategies.data(), admitted=strategies.booleans())
+    def decide(self, data: Any, admitted: bool) -> None:
+        guest = self.room.lobby.seats[data.draw(strategies.sampled_from(sorted(self.room.lobby.seats)))]
+        if admitted:
+            self.members[guest.id] = guest
+            out = self.room.join(guest)
+            guest.waiting = False
+            self._welcome(guest)
+            self._deliver(out)
+        self._deliver(self.room.knock_ended(guest, "admitted" if admitted else "turned_away"))
+
+    @rule(paused=strategies.booleans())
+    def pause(self, paused: bool) -> None:
+        """As the driver does: what shall be, then track by track what is."""
+        self.room.set_paused(paused)
+        for track in self.room.unsettled():
+            self._deliver(self.room.set_track_paused(track.info.track_id, self.room.pauses(track.owner.org)))
+        assert self.room.unsettled() == []
 
     @rule(data=strategies.data())
     def disconnect(self, data: Any) -> None:
@@ -201,6 +241,14 @@ class RoomMachine(RuleBasedStateMachine):
             assert view.people == {person.participant_id: person for person in now.participants}
             assert view.tracks == {track.track_id: track for track in now.tracks}
             assert view.recording == now.consultation.recording
+            if member.grants.host:
+                assert view.lobby == {person.participant_id: person for person in now.lobby}
+
+    @invariant()
+    def who_waits_is_nowhere_else(self) -> None:
+        waiting = set(self.room.lobby.seats)
+        assert not waiting & set(self.room.members)
+        assert not waiting & {person.participant_id for person in self.room.participants()}
 
     @invariant()
     def every_track_shown_belongs_to_somebody_shown(self) -> None:

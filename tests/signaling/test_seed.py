@@ -10,6 +10,7 @@ from core.clock import SystemClock
 from core.config import Settings
 from core.consultations import consultation_in_room
 from core.database import Database
+from core.devices import attached_devices
 from core.errors import Unavailable
 from core.people import find_user
 from core.tokens import Revocations, Tokens, load_or_create_keys
@@ -38,6 +39,23 @@ async def test_seeding_twice_keeps_people_and_consultation_and_gives_fresh_passw
     await database.close()
     assert user is not None
     assert user.role == "specialist"
+
+
+async def test_the_demo_s_consultation_is_the_site_s_and_its_box_is_attached(settings: Settings) -> None:
+    seed = await seed_demo(settings, "demo", FEEDS)
+    await seed_demo(settings, "demo", FEEDS)
+    tokens = Tokens(load_or_create_keys(settings.token_key_file), SystemClock(), Revocations())
+    database = await Database.open(settings.database_url, SystemClock())
+    site = await find_user(database, username="site")
+    attached = await attached_devices(database, seed.consultation.consultation_id)
+    await database.close()
+    assert site is not None
+    assert seed.consultation.opened_by == site.user_id
+    assert seed.consultation.specialty
+    assert seed.consultation.question
+    [(device_id, box)] = attached.items()
+    assert box.feeds == FEEDS
+    assert tokens.verify_room(seed.device_token).sub == f"device:{device_id}"
 
 
 async def test_the_demo_s_tokens_do_what_they_are_for_and_nothing_else(settings: Settings) -> None:

@@ -111,12 +111,21 @@ async def test_an_unexpected_error_tells_a_number_and_nothing_else(
 
 async def test_ready_means_a_database_and_a_worker(world: World) -> None:
     assert await world.get("/healthz") == (200, {"status": "ok"})
-    assert await world.get("/readyz") == (200, {"ready": True, "database": True, "worker": True})
+    status, found = await world.get("/readyz")
+    assert status == 200
+    assert (found["ready"], found["database"], found["worker"], found["waiting_for"]) == (
+        True,
+        True,
+        True,
+        [],
+    )
     await world.worker.crash()
     async with asyncio.timeout(5):
         while world.context.service.pool.connected:
             await asyncio.sleep(0.005)
-    assert (await world.get("/readyz"))[0] == 503
+    status, found = await world.get("/readyz")
+    assert (status, found["worker"]) == (503, False)
+    assert found["waiting_for"] == [f"a media worker at {world.worker.address}"]
     await world.database.close()
     assert (await world.get("/healthz"))[0] == 200
 

@@ -64,6 +64,7 @@ async def test_a_device_in_the_room_carries_its_feeds_and_leaves_them_to_a_stand
     member, _ = await world.join("u_1", "site")
     await world.whip("ultrasound", box)
     stand_in = (await member.next(messages.ParticipantJoined)).participant
+    assert stand_in.sends_only
     device, welcome = await world.join("device:box", "device")
     assert (await member.next(messages.ParticipantLeft)).participant_id == stand_in.participant_id
     changed = next(m for m in member.seen if isinstance(m, messages.TrackChanged))

@@ -70,7 +70,7 @@ class RoomApi:
 
 
 class WorkerProcess:
-    """`python -m sfu.main`, which may be killed and started again."""
+    """`python -m sfu`, which may be killed and started again."""
 
     def __init__(self, address: str) -> None:
         self._address = address
@@ -78,7 +78,7 @@ class WorkerProcess:
 
     async def start(self) -> None:
         self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "sfu.main", "--api", self._address,
+            sys.executable, "-m", "sfu", "--api", self._address,
             "--udp-host", "127.0.0.1", "--udp-port", "0", "--log-level", "error",
         )  # fmt: skip
 

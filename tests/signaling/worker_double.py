@@ -18,9 +18,11 @@ from core.worker_api import (
     CreateTransport,
     Fragment,
     FragmentAnswer,
+    PausedTracks,
     SessionDescription,
     Subscriptions,
     TransportDescription,
+    TransportView,
     WorkerReady,
 )
 
@@ -35,6 +37,8 @@ class Transport:
     tracks: list[TrackInfo] = field(default_factory=list)
     answers: list[str] = field(default_factory=list)
     outstanding: bool = False
+    views: list[TransportView] = field(default_factory=list)
+    """All it was told, the newest last."""
 
 
 class WorkerDouble:
@@ -47,6 +51,11 @@ class WorkerDouble:
         self.transports: dict[str, Transport] = {}
         self.calls: list[str] = []
         self.refuse_answers = False
+        self.refuse_pauses = False
+        self.refuse_stats = 0
+        self.refuse_views = 0
+        self.refuse_deletes = 0
+        """How many of the next ones fail."""
         self.overlapping_offers = 0
         self.hold: asyncio.Event | None = None
         self._watchers: list[web.WebSocketResponse] = []
@@ -59,6 +68,8 @@ class WorkerDouble:
         app.router.add_post("/v1/transports/{id}/offer", self._offer)
         app.router.add_post("/v1/transports/{id}/answer", self._answer)
         app.router.add_put("/v1/transports/{id}/subscriptions", self._subscriptions)
+        app.router.add_put("/v1/transports/{id}/view", self._view)
+        app.router.add_put("/v1/tracks/paused", self._paused)
         app.router.add_patch("/v1/transports/{id}", self._patch)
         app.router.add_delete("/v1/transports/{id}", self._delete)
         app.router.add_get("/v1/stats", self._stats)
@@ -144,6 +155,24 @@ class WorkerDouble:
         note = "restart" if body.restart_ice else "subscribe"
         return _answer(transport, f"v=0 {note} {transport.revision}")
 
+    async def _view(self, request: web.Request) -> web.Response:
+        transport = self._find(request)
+        if self.refuse_views:
+            self.refuse_views -= 1
+            return _busy()
+        transport.views.append(TransportView.model_validate_json(await request.read()))
+        return web.Response(status=204)
+
+    async def _paused(self, request: web.Request) -> web.Response:
+        body = PausedTracks.model_validate_json(await request.read())
+        if self.refuse_pauses:
+            return _busy()
+        for transport in self.transports.values():
+            for index, track in enumerate(transport.tracks):
+                if track.track_id in body.track_ids:
+                    transport.tracks[index] = track.model_copy(update={"paused": body.paused})
+        return web.Response(status=204)
+
     async def _patch(self, request: web.Request) -> web.Response:
         self._find(request)
         body = Fragment.model_validate_json(await request.read())
@@ -153,11 +182,17 @@ class WorkerDouble:
         return web.json_response(FragmentAnswer(fragment=answer).model_dump())
 
     async def _delete(self, request: web.Request) -> web.Response:
+        if self.refuse_deletes:
+            self.refuse_deletes -= 1
+            return _busy()
         self._find(request)
         del self.transports[request.match_info["id"]]
         return web.Response(status=204)
 
     async def _stats(self, _request: web.Request) -> web.Response:
+        if self.refuse_stats:
+            self.refuse_stats -= 1
+            return _busy()
         return web.json_response({"sessions": [{"transport_id": name} for name in self.transports]})
 
     async def _events(self, request: web.Request) -> web.WebSocketResponse:
@@ -201,10 +236,15 @@ class WorkerDouble:
                         "kind": kind,
                         "source": wanted.sources.get(str(position), "device" if source == "?" else source),
                         "codec": "H264" if kind == "video" else "opus",
+                        "paused": wanted.paused,
                     }
                 )
             )
         return tracks
+
+
+def _busy() -> web.Response:
+    return web.json_response({"code": "busy", "message": "not now"}, status=500)
 
 
 def _answer(transport: Transport, sdp: str) -> web.Response:

@@ -11,9 +11,12 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
+
+from archive.store_base import is_consultation
 
 READY_WITHIN_S = 90.0
 GONE_WITHIN_S = 30.0
@@ -40,15 +43,25 @@ class Demo:
     info: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def start(cls, data_dir: Path, *arguments: str, udp_port: int | None = None) -> Self:
-        """Start it and wait until it says that it is ready."""
+    def start(
+        cls,
+        data_dir: Path,
+        *arguments: str,
+        udp_port: int | None = None,
+        environment: dict[str, str] | None = None,
+        inside: Sequence[str] = (),
+    ) -> Self:
+        """Start it and wait until it says that it is ready. `environment`: settings as variables; `inside`: a
+        command that runs another one somewhere else.
+        """
         udp_port = udp_port or free_udp_port()
         data_dir.mkdir(parents=True, exist_ok=True)
         with (data_dir / "output.log").open("wb") as output:
             process = subprocess.Popen(
-                [sys.executable, "-m", "teleconsult", "demo", "--data-dir", str(data_dir),
+                [*inside, sys.executable, "-m", "teleconsult", "demo", "--data-dir", str(data_dir),
                  "--port", "0", "--udp-port", str(udp_port), *arguments],
                 stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+                env=os.environ | (environment or {}),
             )  # fmt: skip
         demo = cls(data_dir, process, udp_port)
         try:
@@ -70,7 +83,7 @@ class Demo:
     @property
     def archive(self) -> Path:
         """The one consultation's archive."""
-        (found,) = [path for path in Path(self.info["archive_dir"]).iterdir() if path.is_dir()]
+        (found,) = [path for path in Path(self.info["archive_dir"]).iterdir() if is_consultation(path)]
         return found
 
     @property

@@ -36,5 +36,6 @@ class ProxyThread:
         self._thread.join()
         self._loop.close()
 
-    def set(self, impairment: Impairment) -> None:
-        self._loop.call_soon_threadsafe(self.proxy.set, impairment)
+    def set(self, impairment: Impairment, up: Impairment | None = None) -> None:
+        """Both directions, unless the way to the server is given, too."""
+        self._loop.call_soon_threadsafe(self.proxy.set, impairment, up)

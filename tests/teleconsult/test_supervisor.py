@@ -15,8 +15,8 @@ from typing import TypeVar
 
 import pytest
 
-import teleconsult.supervisor as supervisor_module
-from teleconsult.supervisor import PAUSE_MAX_S, Backoff, Role, Supervisor
+import core.supervisor as supervisor_module
+from core.supervisor import PAUSE_MAX_S, Backoff, Role, Supervisor
 
 FOREVER = "import signal; signal.pause()"
 DEADLINE_S = 20.0
@@ -85,14 +85,97 @@ async def test_a_child_that_ignores_sigterm_is_killed_after_the_grace(tmp_path: 
     assert not alive(pid)
 
 
+def noting(name: str, notes: Path, *, stops: int, ends: bool = True) -> Role:
+    """A role that notes when it is asked to end; `ends`: and then does."""
+    code = (
+        "import os, pathlib, signal, sys\n"
+        f"notes = os.open({str(notes)!r}, os.O_WRONLY | os.O_CREAT | os.O_APPEND)\n"
+        "def asked(*_):\n"
+        f"    os.write(notes, b'{name}\\n')\n"
+        f"    {'sys.exit(0)' if ends else 'pass'}\n"
+        "signal.signal(signal.SIGTERM, asked)\n"
+        f"os.write(notes, b'{name} runs\\n')\n"
+        "while True: signal.pause()\n"
+    )
+    return Role(name, (sys.executable, "-c", code), {}, stops=stops)
+
+
+def lines(notes: Path) -> list[str]:
+    return notes.read_text().splitlines() if notes.exists() else []
+
+
+async def test_roles_end_in_the_order_they_say_and_those_of_one_stage_together(tmp_path: Path) -> None:
+    notes = tmp_path / "notes"
+    roles = [
+        noting(name, notes, stops=stage)
+        for name, stage in (("sfu-1", 2), ("sfu-2", 2), ("signaling", 1), ("recorder", 3), ("edge", 0))
+    ]
+    async with running(*roles):
+        await until(lambda: len(lines(notes)) == len(roles))
+    ended = lines(notes)[len(roles) :]
+    assert ended[:2] == ["edge", "signaling"]
+    assert sorted(ended[2:4]) == ["sfu-1", "sfu-2"]
+    assert ended[4] == "recorder"
+
+
+async def test_being_asked_twice_asks_every_child_twice_and_waits_for_none(tmp_path: Path) -> None:
+    notes = tmp_path / "notes"
+    roles = [noting("deaf", notes, stops=0, ends=False), noting("other", notes, stops=1, ends=False)]
+    supervisor = Supervisor(roles, drain_s=3600)
+    task = asyncio.create_task(supervisor.run())
+    await until(lambda: len(lines(notes)) == len(roles))
+    supervisor.stop()
+    await until(lambda: "deaf" in lines(notes))
+    supervisor.stop()
+    await asyncio.wait_for(task, DEADLINE_S)
+    assert lines(notes)[len(roles) :] == ["deaf", "deaf", "other", "other"]
+
+
+async def test_a_role_may_drain_for_as_long_as_the_settings_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor_module, "STOP_GRACE_S", 0.0)
+    notes = tmp_path / "notes"
+    code = (
+        "import pathlib, signal, time\n"
+        f"notes = pathlib.Path({str(notes)!r})\n"
+        "def asked(*_):\n"
+        "    time.sleep(0.5); notes.write_text('drained'); raise SystemExit\n"
+        "signal.signal(signal.SIGTERM, asked); notes.write_text('runs')\n"
+        "while True: signal.pause()\n"
+    )
+    supervisor = Supervisor([python("slow", code)], drain_s=DEADLINE_S)
+    task = asyncio.create_task(supervisor.run())
+    await until(lambda: lines(notes) == ["runs"])
+    supervisor.stop()
+    await asyncio.wait_for(task, DEADLINE_S)
+    assert lines(notes) == ["drained"]
+
+
+async def test_what_systemd_told_the_supervisor_is_not_for_its_children(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = tmp_path / "found"
+    for name in ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "TELECONSULT_TEST_KEPT"):
+        monkeypatch.setenv(name, "1")
+    code = (
+        "import json, os, pathlib; "
+        f"pathlib.Path({str(found)!r}).write_text(json.dumps(dict(os.environ))); {FOREVER}"
+    )
+    async with running(python("a", code)):
+        environment = json.loads(await until(lambda: found.exists() and found.read_text()))
+    assert "TELECONSULT_TEST_KEPT" in environment
+    assert not {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"} & set(environment)
+
+
 def test_children_end_when_the_supervisor_is_killed(tmp_path: Path) -> None:
     pid_file = tmp_path / "pid"
     child = (
-        "from teleconsult.supervisor import die_with_parent; die_with_parent(); import os, pathlib, signal; "
+        "from core.supervisor import die_with_parent; die_with_parent(); import os, pathlib, signal; "
         f"pathlib.Path({str(pid_file)!r}).write_text(str(os.getpid())); signal.pause()"
     )
     parent = (
-        "import asyncio, sys; from teleconsult.supervisor import Role, Supervisor; "
+        "import asyncio, sys; from core.supervisor import Role, Supervisor; "
         f"asyncio.run(Supervisor([Role('c', (sys.executable, '-c', {child!r}), {{}})]).run())"
     )
     process = subprocess.Popen([sys.executable, "-c", parent])

@@ -13,6 +13,7 @@ from aioice import stun
 
 from core.clock import SystemClock
 from core.errors import Conflict, Unavailable
+from rtp.rtcp import ReceiverReport, parse_compound
 from tests.transport.support import (
     DEADLINE_S,
     FakeClock,
@@ -166,6 +167,12 @@ async def test_a_checked_transport_that_never_shakes_hands_is_closed_too() -> No
         stranger.close()
 
 
+async def test_a_peer_to_whom_nobody_says_anything_still_hears_that_we_are_there() -> None:
+    async with call() as made:
+        await made.client_sink.until(lambda: len(made.client_sink.rtcp) == 3)
+        assert all(parse_compound(compound) == [ReceiverReport(0, ())] for compound in made.client_sink.rtcp)
+
+
 async def test_silence_is_reported_kept_for_ninety_seconds_then_closed() -> None:
     clock = FakeClock()
     async with opened(clock=clock) as endpoint:
@@ -301,7 +308,7 @@ async def test_announced_addresses_replace_the_machines_own() -> None:
     endpoint = await MediaEndpoint.open(
         "127.0.0.1", 0, announce=[("203.0.113.7", 8443), ("2001:db8::7", 8443)], clock=SystemClock()
     )
-    assert [(found.address, found.port) for found in endpoint.candidates] == [
+    assert [(found.address, found.port) for found in endpoint.candidates if found.transport == "udp"] == [
         ("203.0.113.7", 8443),
         ("2001:db8::7", 8443),
     ]

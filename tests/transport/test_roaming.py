@@ -26,6 +26,14 @@ from tests.transport.support import (
 from transport.api import host_candidate
 from transport.endpoint import ROAMING_ATTEMPTS_PER_S
 from transport.server import AMPLIFICATION, PROVISIONAL_NS
+from transport.stun import (
+    BAD_REQUEST,
+    BINDING_REQUEST,
+    error_response,
+    is_stun,
+    parse_stun,
+    success_response,
+)
 
 REPORT = build_compound([ReceiverReport(ssrc=0x1234)])
 
@@ -84,8 +92,48 @@ async def test_newer_media_from_a_new_address_takes_the_flow_at_once_with_limite
         assert made.endpoint.counters.roamed == 1
         made.server.send(seal_batch(made.server, 1, 10, bytes(1000)))
         allowed = AMPLIFICATION * 1028 // 1028
-        await new.until(lambda: len(new.heard) == allowed)
+        await new.until(lambda: sum(not is_stun(datagram) for datagram in new.heard) == allowed)
         assert made.server.counters.limited == 10 - allowed
+        new.close()
+
+
+async def test_a_peer_that_answers_from_its_new_address_gets_everything_before_its_next_check() -> None:
+    async with call() as made:
+        await first_packet(made)
+        remote = made.client.local
+        new = Stranger(made.endpoint.port.address)
+        new.send(sealed(made, 2))
+        await new.until(lambda: any(map(is_stun, new.heard)))
+        asked = parse_stun(next(filter(is_stun, new.heard)))
+        assert (asked.kind, asked.signed_with(remote.pwd)) == (BINDING_REQUEST, True)
+        assert asked.attributes["USERNAME"] == f"{remote.ufrag}:{made.server.local.ufrag}"
+        new.send(success_response(asked.transaction_id, ("192.0.2.1", 9), remote.pwd), sealed(made, 3))
+        await made.server_sink.has_packets(3)
+        assert made.server.is_validated
+        made.server.send(seal_batch(made.server, 1, 40, bytes(1000)))
+        await new.until(lambda: sum(not is_stun(datagram) for datagram in new.heard) == 40)
+        new.close()
+
+
+@pytest.mark.parametrize("what", ["another password", "another question", "an error", "a request"])
+async def test_a_wrong_answer_from_a_new_address_proves_nothing(what: str) -> None:
+    async with call() as made:
+        await first_packet(made)
+        pwd = made.client.local.pwd
+        new = Stranger(made.endpoint.port.address)
+        new.send(sealed(made, 2))
+        await new.until(lambda: any(map(is_stun, new.heard)))
+        asked = parse_stun(next(filter(is_stun, new.heard)))
+        number, place = asked.transaction_id, ("192.0.2.1", 9)
+        answer = {
+            "another password": success_response(number, place, "x" * 24),
+            "another question": success_response(bytes(12), place, pwd),
+            "an error": error_response(number, BAD_REQUEST, pwd),
+            "a request": next(filter(is_stun, new.heard)),
+        }[what]
+        new.send(answer, sealed(made, 3))
+        await made.server_sink.has_packets(3)
+        assert not made.server.is_validated
         new.close()
 
 
@@ -157,6 +205,7 @@ async def test_a_thief_who_overtakes_a_packet_loses_the_flow_to_the_next_one() -
         thief.close()
 
 
+@pytest.mark.interpreted
 async def test_dtls_from_an_address_that_passed_no_check_is_dropped() -> None:
     async with call() as made:
         await first_packet(made)

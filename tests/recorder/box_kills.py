@@ -1,0 +1,165 @@
+"""`kill -9` of a capture box at random moments of a consultation: what of it the archive misses afterwards.
+
+    python -m tests.recorder.box_kills [--kills 50] [--seed 1]
+
+A real service and recorder in this process, the box beside it as systemd starts it (`teleconsult edge run
+--with-spare`); the process that captures is killed. At the end the consultation is closed and its archive
+verified.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import os
+import random
+import signal
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from archive import layout
+from archive.entries import GapEntry
+from archive.faults import Verdict
+from archive.keys import TrustedSigner, load_signer
+from archive.verify import verify_consultation
+from core.devices import attach_device, create_device
+from core.supervisor import own_command
+from tests.recorder.cut_off import (
+    FEED,
+    TRACK,
+    backfilled,
+    box_settings,
+    enrolled,
+    live_pieces,
+    written,
+)
+from tests.recorder.service import Service, service
+from tests.support.processes import command_lines
+from tests.support.waiting import until
+
+SETTLED_S = 12.0
+"""So long without a delivery, and there is nothing more to deliver."""
+
+
+@dataclass(frozen=True)
+class Kills:
+    """`missing_s`: holes of the picture that nothing filled, in order; `declared`: each lies in gaps."""
+
+    missing_s: Sequence[float]
+    declared: bool
+    verdict: Verdict
+    backfilled: int
+
+
+async def kill_often(folder: Path, kills: int, seed: int) -> Kills:
+    """Kill the box so many times."""
+    chance = random.Random(seed)
+    async with service(folder) as made:
+        made.start_recorder()
+        config = await box_of(made, folder, f"http://127.0.0.1:{made.settings.port}")
+        async with running(folder, config) as guard:
+            for _ in range(kills):
+                await live(made)
+                await asyncio.sleep(chance.uniform(0.0, 3.0))
+                os.kill(await capturing(guard), signal.SIGKILL)
+            await live(made)
+            await over(made)
+        return _result(made)
+
+
+@contextlib.asynccontextmanager
+async def running(folder: Path, config: Path) -> AsyncIterator[int]:
+    """Its process id."""
+    with (folder / "box.log").open("wb") as output:
+        process = await asyncio.create_subprocess_exec(
+            *own_command("edge", "run", "--with-spare", "--config", str(config)), stdout=output, stderr=output
+        )
+        try:
+            yield process.pid
+        finally:
+            process.terminate()
+            await process.wait()
+
+
+async def capturing(guard: int) -> int:
+    """The child that is the box, once a spare is ready to take over."""
+    found: list[int] = []
+
+    def is_there() -> bool:
+        lines = command_lines(guard)
+        found[:] = [pid for pid, line in lines.items() if "spare" not in line.split()]
+        return len(found) == 1 and any("spare (ready)" in line for line in lines.values())
+
+    await until(is_there, "one process captures, another waits")
+    return found[0]
+
+
+async def over(made: Service) -> None:
+    """The box has delivered what it kept; then the consultation ends."""
+    before = -1
+    while (delivered := len(backfilled(made))) != before:
+        before = delivered
+        await asyncio.sleep(SETTLED_S)
+    await made.end_consultation()
+    await until((made.folder / layout.CLOSED).exists, "the archive is closed", within_s=700)
+
+
+async def live(made: Service) -> None:
+    """Two pieces of what is captured from now on are in the archive."""
+    from_us = made.database.now_us() - made.consultation.opened_us
+    await until(lambda: sum(one.begin_us >= from_us for one in live_pieces(made)) >= 2, "it is live")
+
+
+async def box_of(made: Service, folder: Path, server: str) -> Path:
+    """Enrolled and attached; its file."""
+    device = await create_device(
+        made.database, organisation_id=made.consultation.organisation_id, name="Box", feeds=[FEED]
+    )
+    await attach_device(made.database, made.consultation.consultation_id, device.device_id)
+    identity = await enrolled(made, device, server)
+    identity.write(folder / "box.json")
+    return written(box_settings(server), folder / "edge.toml")
+
+
+def _result(made: Service) -> Kills:
+    signer = load_signer(made.settings.signing_key_file)
+    report = verify_consultation(made.folder, [TrustedSigner(signer.public, "own")])
+    gaps = [
+        (one.begin_us, one.end_us)
+        for one in made.entries()
+        if isinstance(one, GapEntry) and one.track in (TRACK, None)
+    ]
+    spans = sorted((one.begin_us, one.end_us) for one in made.pieces())
+    holes, until_us = [], spans[0][0]
+    for begin, end in spans:
+        if begin - until_us > 100_000:
+            holes.append((until_us, begin))
+        until_us = max(until_us, end)
+    declared = all(
+        any(gap[0] <= hole[1] and gap[1] >= hole[0] for gap in gaps)
+        for hole in holes
+        if hole[1] - hole[0] > 1_500_000
+    )
+    late = sum(one.source == "backfill" for one in made.pieces())
+    return Kills([(end - begin) / 1e6 for begin, end in holes], declared, report.verdict, late)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=1)
+    wanted = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        found = asyncio.run(kill_often(Path(folder), wanted.kills, wanted.seed))
+    print(f"{wanted.kills} kills: archive {found.verdict.name.lower()}, {found.backfilled} pieces came later")
+    print(
+        f"missing: {sum(found.missing_s):.1f} s in {len(found.missing_s)} holes, declared: {found.declared}"
+    )
+    print("longest:", ", ".join(f"{one:.2f}" for one in sorted(found.missing_s)[-5:]), "s")
+
+
+if __name__ == "__main__":
+    main()
