@@ -18,6 +18,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from core.annotations import Calibration, Change, DocumentSeen, Mark, MarkMotion, Operation, Place
+from core.control import CONTROL_MINUTES_MAX, Control, ControlCode, ControlEnd, ControlWay, Pressed
 from core.device_health import DeviceHealth, LogLevel, SignalState
 from core.vocabulary import Identifier as Identifier
 from core.vocabulary import Role as Role
@@ -101,6 +102,8 @@ class TrackInfo(Model):
     """The site paused picture and sound: the server forwards nothing of this track to anybody."""
     signal: FeedSignal | None = None
     """Boxes' pictures, once their box has said it."""
+    control_ways: tuple[ControlWay, ...] = ()
+    """Its device's console can be controlled, confirmed in one of these ways; empty: it cannot."""
 
 
 class Consent(Model):
@@ -485,6 +488,66 @@ class SetSignal(Model):
     signal: FeedSignal
 
 
+class OfferControl(Model):
+    """Boxes only: the console behind a feed of their own can be controlled; no ways: not any more."""
+
+    type: Literal["offer_control"] = "offer_control"
+    feed: Identifier
+    ways: tuple[ControlWay, ...] = Field(max_length=3)
+
+
+class AskControl(Model):
+    """Let me control the console behind that feed. Hosts are asked: `control_changed`."""
+
+    type: Literal["ask_control"] = "ask_control"
+    feed: Identifier
+
+
+class GrantControl(Model):
+    """Hosts only: whoever asked may, for so long, once it is confirmed at the box."""
+
+    type: Literal["grant_control"] = "grant_control"
+    control_id: Identifier
+    minutes: int = Field(ge=1, le=CONTROL_MINUTES_MAX)
+
+
+class ConfirmControl(Model):
+    """Hosts only: the code that the box shows. The box checks it."""
+
+    type: Literal["confirm_control"] = "confirm_control"
+    control_id: Identifier
+    code: ControlCode
+
+
+class EndControl(Model):
+    """By whoever asked, or controls, or by a host: refused, taken back, or stopped. Answered as the others
+    are told: `control_changed`.
+    """
+
+    type: Literal["end_control"] = "end_control"
+    control_id: Identifier
+
+
+class Press(Model):
+    """What is down now, by whoever controls; every half second even when nothing changes."""
+
+    type: Literal["press"] = "press"
+    control_id: Identifier
+    pressed: Pressed
+
+
+class ControlAnswer(Model):
+    """Boxes only: somebody confirmed it there; or the code was wrong; or it ended there, and why."""
+
+    type: Literal["control_answer"] = "control_answer"
+    control_id: Identifier
+    answer: Literal["confirmed", "wrong_code", "ended"]
+    way: ControlWay | None = None
+    """How it was confirmed."""
+    reason: ControlEnd | None = None
+    """Why it ended."""
+
+
 class ReportHealth(Model):
     """Boxes only: how the box is. What comes faster than once in two seconds is dropped."""
 
@@ -528,6 +591,13 @@ ClientMessage = Annotated[
     | Unfreeze
     | StillMissing
     | SetSignal
+    | OfferControl
+    | AskControl
+    | GrantControl
+    | ConfirmControl
+    | EndControl
+    | Press
+    | ControlAnswer
     | ReportHealth
     | Ping,
     Field(discriminator="type"),
@@ -564,6 +634,8 @@ class Welcome(Model):
     """Those written so far, oldest first, for who may chat and for the recorder."""
     stills: list[Still] = []
     """Frozen frames of feeds you see, oldest first."""
+    controls: list[Control] = []
+    """Of consoles behind feeds you see."""
     lobby: list[Participant] = []
     """Hosts only: who waits."""
     quality_limits: QualityLimits = QualityLimits()
@@ -878,6 +950,41 @@ class Unfrozen(Model):
     at_us: int
 
 
+class ControlChanged(Model):
+    """Of the console behind a feed you see: asked for, granted, active, or over (`control` is None)."""
+
+    type: Literal["control_changed"] = "control_changed"
+    feed: Identifier
+    control_id: Identifier
+    control: Control | None = None
+    reason: ControlEnd | None = None
+    """Why it is over."""
+    way: ControlWay | None = None
+    """How it was confirmed, when it has just been."""
+    by: str = Field(default="", max_length=TEXT_MAX_CHARS)
+    """Whose act it was, by name."""
+    at_us: int
+
+
+class CheckCode(Model):
+    """To a box: a host typed this. Answered by `control_answer`."""
+
+    type: Literal["check_code"] = "check_code"
+    control_id: Identifier
+    code: ControlCode
+
+
+class ControlPressed(Model):
+    """To the box, and where it changes anything into the archive: what whoever controls has down now."""
+
+    type: Literal["control_pressed"] = "control_pressed"
+    control_id: Identifier
+    feed: Identifier
+    participant_id: Identifier
+    pressed: Pressed
+    at_us: int
+
+
 class SetLogLevel(Model):
     """To a box: for so long its log shows this; then what it is configured for. An administrator wants it."""
 
@@ -945,6 +1052,9 @@ ServerMessage = Annotated[
     | Frozen
     | StillChanged
     | Unfrozen
+    | ControlChanged
+    | CheckCode
+    | ControlPressed
     | SetLogLevel
     | ConsultationEnded
     | Pong

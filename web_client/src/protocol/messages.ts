@@ -1,6 +1,6 @@
 // Generated from core/messages.py by `npm run types`; do not edit.
-// schema sha256: 065ee99be0c99d98b66622c2102aeaeaadfacad12ce9d9f7a1fcbc506dc79e51
-// content sha256: 78c123ddea5e457b34aa44e52ef8aa597d6cee467f5b5ad5fa08480e7d04e85a
+// schema sha256: 9fbdf5be26bf8d9a650450504f8c2d6ee9eae4b0eb0d401cd7cdde5242996390
+// content sha256: 7e92697f656cb09185d450faf10fb8a8af7ee309681be9489de0ea1c99031629
 
 export type ClientMessage =
   | Hello
@@ -31,6 +31,13 @@ export type ClientMessage =
   | Unfreeze
   | StillMissing
   | SetSignal
+  | OfferControl
+  | AskControl
+  | GrantControl
+  | ConfirmControl
+  | EndControl
+  | Press
+  | ControlAnswer
   | ReportHealth
   | Ping;
 export type ServerMessage =
@@ -67,6 +74,9 @@ export type ServerMessage =
   | Frozen
   | StillChanged
   | Unfrozen
+  | ControlChanged
+  | CheckCode
+  | ControlPressed
   | SetLogLevel
   | ConsultationEnded
   | Pong
@@ -311,6 +321,13 @@ export interface SignedHead {
   signer: string;
 }
 /**
+ * Let me control the console behind that feed. Hosts are asked: `control_changed`.
+ */
+export interface AskControl {
+  feed: string;
+  type: "ask_control";
+}
+/**
  * Maps this consumer's RTP timestamps to capture time:
  * `capture_time_us = base + (rtp − rtp_timestamp mod 2³²) · 10⁶ / clock_rate`.
  */
@@ -364,6 +381,22 @@ export interface FileInfo {
   size_bytes: number;
 }
 /**
+ * To a box: a host typed this. Answered by `control_answer`.
+ */
+export interface CheckCode {
+  code: string;
+  control_id: string;
+  type: "check_code";
+}
+/**
+ * Hosts only: the code that the box shows. The box checks it.
+ */
+export interface ConfirmControl {
+  code: string;
+  control_id: string;
+  type: "confirm_control";
+}
+/**
  * What the patient agreed to, as the site wrote it down.
  */
 export interface Consent {
@@ -406,6 +439,103 @@ export interface Consent1 {
   record: boolean;
 }
 /**
+ * One control, from asking on. At most one for each feed.
+ */
+export interface Control {
+  control_id: string;
+  feed: string;
+  minutes: number;
+  name: string;
+  organisation: string;
+  participant_id: string;
+  stage: "asked" | "granted" | "active";
+  tries_left: number;
+  until_us: number;
+  ways: ("code" | "touch" | "badge")[];
+}
+/**
+ * Boxes only: somebody confirmed it there; or the code was wrong; or it ended there, and why.
+ */
+export interface ControlAnswer {
+  answer: "confirmed" | "wrong_code" | "ended";
+  control_id: string;
+  reason?:
+    | (
+        | "refused"
+        | "withdrawn"
+        | "not_answered"
+        | "not_confirmed"
+        | "wrong_code"
+        | "expired"
+        | "stopped"
+        | "stopped_at_box"
+        | "controller_left"
+        | "silent"
+        | "box_left"
+        | "paused"
+        | "device_failed"
+      )
+    | null;
+  type: "control_answer";
+  way?: ("code" | "touch" | "badge") | null;
+}
+/**
+ * Of the console behind a feed you see: asked for, granted, active, or over (`control` is None).
+ */
+export interface ControlChanged {
+  at_us: number;
+  by: string;
+  control: Control | null;
+  control_id: string;
+  feed: string;
+  reason:
+    | (
+        | "refused"
+        | "withdrawn"
+        | "not_answered"
+        | "not_confirmed"
+        | "wrong_code"
+        | "expired"
+        | "stopped"
+        | "stopped_at_box"
+        | "controller_left"
+        | "silent"
+        | "box_left"
+        | "paused"
+        | "device_failed"
+      )
+    | null;
+  type: "control_changed";
+  way: ("code" | "touch" | "badge") | null;
+}
+/**
+ * To the box, and where it changes anything into the archive: what whoever controls has down now.
+ */
+export interface ControlPressed {
+  at_us: number;
+  control_id: string;
+  feed: string;
+  participant_id: string;
+  pressed: Pressed;
+  type: "control_pressed";
+}
+/**
+ * All that is down now.
+ */
+export interface Pressed {
+  keys: string[];
+  pointer: Pointer | null;
+  wheel: number;
+}
+/**
+ * Where the pointer is in the feed's picture: (0, 0) its top left corner, (1, 1) its bottom right one.
+ */
+export interface Pointer {
+  buttons: number;
+  x: number;
+  y: number;
+}
+/**
  * The whole box. What cannot be measured is None.
  *
  * `clock_off_ms`: how far its clock is ahead of the server's. `buffer_bytes`: waiting to be delivered later.
@@ -442,6 +572,14 @@ export interface DocumentSeen {
   document_id: string;
   feed: string;
   seq: number;
+}
+/**
+ * By whoever asked, or controls, or by a host: refused, taken back, or stopped. Answered as the others
+ * are told: `control_changed`.
+ */
+export interface EndControl {
+  control_id: string;
+  type: "end_control";
 }
 /**
  * A message was refused; the connection stays. `about`: the refused message's type, when readable.
@@ -500,6 +638,14 @@ export interface Still {
   state: "wanted" | "ready" | "failed";
   still_id: string;
   width: number;
+}
+/**
+ * Hosts only: whoever asked may, for so long, once it is confirmed at the box.
+ */
+export interface GrantControl {
+  control_id: string;
+  minutes: number;
+  type: "grant_control";
 }
 /**
  * First message. The token is given here or as `Sec-WebSocket-Protocol: teleconsult.v1, token.<JWT>`.
@@ -632,6 +778,14 @@ export interface UnsupportedTrack {
   track_id: string;
 }
 /**
+ * Boxes only: the console behind a feed of their own can be controlled; no ways: not any more.
+ */
+export interface OfferControl {
+  feed: string;
+  type: "offer_control";
+  ways: ("code" | "touch" | "badge")[];
+}
+/**
  * What a specialist concludes, in writing. `ref` is the writer's, so that it knows its own again.
  */
 export interface Opinion {
@@ -709,6 +863,14 @@ export interface Pong {
   type: "pong";
 }
 /**
+ * What is down now, by whoever controls; every half second even when nothing changes.
+ */
+export interface Press {
+  control_id: string;
+  pressed: Pressed;
+  type: "press";
+}
+/**
  * Offer of the publish connection: the first, a changed one, or an ICE restart (same `transport_id`).
  */
 export interface Publish {
@@ -738,6 +900,7 @@ export interface Published {
  */
 export interface TrackInfo {
   codec: "H264" | "VP8" | "VP9" | "AV1" | "opus";
+  control_ways: ("code" | "touch" | "badge")[];
   feed: string;
   kind: "audio" | "video";
   live: boolean;
@@ -1011,6 +1174,7 @@ export interface Waiting {
 export interface Welcome {
   chat: ChatEntry[];
   consultation: ConsultationInfo;
+  controls: Control[];
   host: boolean;
   ice_servers: IceServer[];
   lobby: Participant[];
