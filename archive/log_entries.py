@@ -17,7 +17,9 @@ MAX_LEAF_BYTES: Final = 4096
 SUBJECT_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9_:.-]{0,99}$"
 DETAIL_PATTERN: Final = r"^[a-z0-9_.:-]{0,64}$"
 
-AccessKind = Literal["join", "denied", "replay", "export", "shred", "hold", "release", "rewrap", "lost"]
+AccessKind = Literal[
+    "join", "denied", "replay", "export", "shred", "hold", "release", "rewrap", "control", "lost"
+]
 Subject = Annotated[str, Field(pattern=SUBJECT_PATTERN)]
 Detail = Annotated[str, Field(pattern=DETAIL_PATTERN)]
 Consultation = Annotated[str, Field(pattern=layout.CONSULTATION_PATTERN)]

@@ -10,6 +10,7 @@ from core.clock import NS_PER_S
 from core.messages import (
     ArchiveHead,
     CaptureClock,
+    CheckCode,
     Error,
     LayerChanged,
     LayersWanted,
@@ -37,6 +38,7 @@ SAME_FRAME_US: Final = 8_000
 NOT_ARCHIVED: Final = (
     Error,
     ArchiveHead,
+    CheckCode,
     LayerChanged,
     LayersWanted,
     MediaReset,

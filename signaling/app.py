@@ -32,6 +32,7 @@ from signaling.annotation_keeper import DrawingsKeeper
 from signaling.api import Operation
 from signaling.bodies import BODY_MAX_BYTES
 from signaling.context import CONTEXT, Context
+from signaling.control_acts import end_lapsed
 from signaling.declared import declared_operations
 from signaling.draining import DRAIN, Drain, refuse_while_draining
 from signaling.file_routes import FILES
@@ -205,6 +206,8 @@ async def _ticking(context: Context) -> None:
         await asyncio.sleep(TICK_S)
         try:
             await context.service.tick()
+            for room in list(context.service.rooms.values()):
+                await end_lapsed(context, room)
         except Exception:
             log.exception("tick.failed")
 

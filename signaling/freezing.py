@@ -31,7 +31,6 @@ from core.messages import (
 from signaling.context import Context
 from signaling.members import Member
 from signaling.rooms import Room
-from signaling.stage import Track
 from signaling.stills import Stills
 
 WITHIN_S: Final = 60.0
@@ -55,7 +54,7 @@ async def freeze(context: Context, room: Room, member: Member, wanted: Freeze) -
     if not service.freezes.allows(f"{room.name} {member.subject}", context.clock.monotonic_ns()):
         raise RemoteError("too many at once; wait a moment", code="too_fast", status=429)
     stills = await load(context, consultation)
-    track = _picture(room, member, wanted.feed)
+    track = room.device_picture(member, wanted.feed)
     person = member.participant
     known = stills.known(person.person, wanted.ref, wanted.feed, wanted.captured_us)
     if known is not None:
@@ -162,20 +161,6 @@ async def _await_picture(
                 await asyncio.sleep(LOOK_EVERY_S)
     except TimeoutError:
         _fail(context, room, stills, still.still_id, "no_answer")
-
-
-def _picture(room: Room, member: Member, feed: str) -> Track:
-    """The device's picture of that name, if the member sees it. Raises `NotFound`."""
-    for track in room.shown_tracks():
-        info = track.info
-        if (
-            info.feed == feed
-            and info.kind == "video"
-            and info.source == "device"
-            and room.sees(member, track)
-        ):
-            return track
-    raise NotFound("there is no such feed", code="feed_not_found")
 
 
 def _box(room: Room, subject: str) -> Member | None:

@@ -6,7 +6,17 @@ from typing import Any
 
 from core import messages
 from core.errors import NotFound, RemoteError
-from signaling import admission, annotation_acts, chatting, freezing, host_acts, opinions, pausing, seats
+from signaling import (
+    admission,
+    annotation_acts,
+    chatting,
+    control_acts,
+    freezing,
+    host_acts,
+    opinions,
+    pausing,
+    seats,
+)
 from signaling.access import device_of
 from signaling.context import Context
 from signaling.members import Member
@@ -41,6 +51,17 @@ async def handle(context: Context, room: Room, member: Member, message: Any) -> 
             _report_quality(context, room, member, message)
         case messages.ReportHealth():
             _report_health(context, member, message)
+        case messages.OfferControl() | messages.ControlAnswer():
+            await _control_at_box(context, room, member, message)
+        case messages.Press():
+            control_acts.press(context, room, member, message)
+        case (
+            messages.AskControl()
+            | messages.GrantControl()
+            | messages.ConfirmControl()
+            | messages.EndControl()
+        ):
+            await _control(context, room, member, message)
         case messages.Admit() | messages.TurnAway() | messages.Remove():
             await _decide(context, room, member, message)
         case messages.SetPaused():
@@ -88,6 +109,26 @@ async def _stills(context: Context, room: Room, member: Member, message: Any) ->
             await freezing.unfreeze(context, room, member, message)
         case messages.StillMissing():
             await freezing.missing(context, room, member, message)
+
+
+async def _control_at_box(context: Context, room: Room, box: Member, message: Any) -> None:
+    match message:
+        case messages.OfferControl():
+            await control_acts.offer(context, room, box, message)
+        case messages.ControlAnswer():
+            await control_acts.answered(context, room, box, message)
+
+
+async def _control(context: Context, room: Room, member: Member, message: Any) -> None:
+    match message:
+        case messages.AskControl():
+            await control_acts.ask(context, room, member, message)
+        case messages.GrantControl():
+            await control_acts.grant(context, room, member, message)
+        case messages.ConfirmControl():
+            control_acts.confirm(context, room, message)
+        case messages.EndControl():
+            await control_acts.stop(context, room, member, message)
 
 
 async def _decide(context: Context, room: Room, member: Member, message: Any) -> None:

@@ -46,6 +46,8 @@ FREEZES_PER_S: Final = 0.5
 FREEZES_BURST: Final = 6
 SYNCS_PER_S: Final = 0.5
 SYNCS_BURST: Final = 10
+CONTROL_ASKS_PER_S: Final = 0.1
+CONTROL_ASKS_BURST: Final = 6
 DECISIONS_PER_S: Final = 0.2
 DECISIONS_BURST: Final = 10
 """Each is a leaf of the log, for ever."""
@@ -71,6 +73,7 @@ class RoomService(LiveRooms):
         self.freezes = Throttle(FREEZES_PER_S, FREEZES_BURST)
         self.syncs = Throttle(SYNCS_PER_S, SYNCS_BURST)
         self.decisions = Throttle(DECISIONS_PER_S, DECISIONS_BURST)
+        self.control_asks = Throttle(CONTROL_ASKS_PER_S, CONTROL_ASKS_BURST)
         self._quality_limits = quality_limits or QualityLimits()
         self._relays = relays or Relays()
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from core import messages
 from core.errors import Conflict, Forbidden, NotFound
 from core.messages import Consent, ConsultationInfo, Model, Participant, RecordingProblem, RecordingState
+from signaling.controls import Controls
 from signaling.lobby import Lobby
 from signaling.members import MAX_MEMBERS, MAX_MEMBERS_PER_SUBJECT, Member, Outgoing
 from signaling.stage import Stage, Track, left, removed
@@ -28,6 +29,7 @@ class Room(Stage):
         self.consultation = consultation
         self.site_id = site_id
         self.lobby = Lobby()
+        self.controls = Controls()
         self.sent_out: set[str] = set()
         """Subjects that a host has to let in again."""
         self._recorder: str | None = None
@@ -68,6 +70,7 @@ class Room(Stage):
             tracks=[track.info for track in self.shown_tracks() if self.sees(member, track)],
             server_time_us=server_time_us,
             host=member.grants.host,
+            controls=[held.control for held in self.controls if member.grants.may_view(held.control.feed)],
             lobby=self.lobby.participants() if member.grants.host else [],
         )
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from core import messages
+from core.control import ControlWay
 from core.errors import Conflict, NotFound
 from core.messages import Model, Participant, TrackInfo
 from signaling.members import Member, Outgoing
@@ -122,25 +123,41 @@ class Stage:
 
     def set_signal(self, member: Member, feed: str, signal: messages.FeedSignal) -> list[Outgoing]:
         """Raises `NotFound` for a feed that is not `member`'s own."""
-        own = [
-            track
-            for track in self.tracks.values()
-            if track.info.feed == feed and track.info.participant_id == member.id
-        ]
-        if not own:
-            raise NotFound("this is not a feed of yours", code="feed_not_found")
         return [
             message
-            for track in own
-            if track.info.kind == "video" and track.info.signal != signal
+            for track in self._own_pictures(member, feed)
+            if track.info.signal != signal
             for message in self._change(track, signal=signal)
         ]
+
+    def set_control_ways(self, member: Member, feed: str, ways: tuple[ControlWay, ...]) -> list[Outgoing]:
+        """Raises `NotFound` for a feed that is not `member`'s own."""
+        return [
+            message
+            for track in self._own_pictures(member, feed)
+            if track.info.control_ways != ways
+            for message in self._change(track, control_ways=ways)
+        ]
+
+    def box_of(self, subject: str) -> Member | None:
+        """The capture box that publishes as that subject, while it is here and its WebSocket is."""
+        box = self._device(subject)
+        return box if box is not None and box.connected else None
 
     # --- who sees what -------------------------------------------------------------------
 
     def sees(self, member: Member, track: Track) -> bool:
         """Own tracks, and those the grants allow to watch."""
         return track.subject == member.subject or member.grants.may_view(track.info.feed)
+
+    def device_picture(self, member: Member, feed: str) -> Track:
+        """The device's picture of that name, if the member sees it. Raises `NotFound`."""
+        for track in self.shown_tracks():
+            info = track.info
+            wanted = info.feed == feed and info.kind == "video" and info.source == "device"
+            if wanted and self.sees(member, track):
+                return track
+        raise NotFound("there is no such feed", code="feed_not_found")
 
     def subscribable(self, member: Member) -> list[str]:
         """Ids of the tracks `member` shall receive: all it sees but its own."""
@@ -164,6 +181,16 @@ class Stage:
     def _shown(self, track: Track) -> bool:
         owner = self.members.get(track.info.participant_id)
         return owner is None or owner.present
+
+    def _own_pictures(self, member: Member, feed: str) -> list[Track]:
+        own = [
+            track
+            for track in self.tracks.values()
+            if track.info.feed == feed and track.info.participant_id == member.id
+        ]
+        if not own:
+            raise NotFound("this is not a feed of yours", code="feed_not_found")
+        return [track for track in own if track.info.kind == "video"]
 
     def _device(self, subject: str) -> Member | None:
         """The present device of that subject."""

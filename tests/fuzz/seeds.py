@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from types import ModuleType
 
 from core import messages
+from core.control import Pointer, Pressed
 from rtp.extensions import AbsoluteCaptureTime, build_extensions, encode_abs_capture_time
 from rtp.packet import RtpPacket
 from rtp.payload import av1, h264, opus, vp8, vp9
@@ -220,6 +221,16 @@ def room_messages() -> Iterator[bytes]:
         messages.Renew(token="t"),
         messages.ReportQuality(feed="ultrasound", judgement="good", delay_ms=80.5, frame_rate=30, loss=0.01),
         messages.SetView(views=[messages.ShownView(track_id="t_1", width=640, height=360, focus=True)]),
+        messages.OfferControl(feed="ultrasound", ways=("code", "touch", "badge")),
+        messages.AskControl(feed="ultrasound"),
+        messages.GrantControl(control_id="c_1", minutes=5),
+        messages.ConfirmControl(control_id="c_1", code="123456"),
+        messages.Press(
+            control_id="c_1",
+            pressed=Pressed(keys=("ShiftLeft", "KeyA"), pointer=Pointer(x=0.5, y=1, buttons=1), wheel=-3),
+        ),
+        messages.ControlAnswer(control_id="c_1", answer="ended", reason="device_failed"),
+        messages.EndControl(control_id="c_1"),
         messages.Ping(id=7),
         messages.Pong(id=7, server_time_us=1),
     ]

@@ -13,6 +13,7 @@ import pytest
 
 from core import messages
 from core.annotations import Add, MarkMotion, NewMark, Place
+from core.control import Pressed
 from core.device_health import DeviceHealth
 from core.messages import ClientMessage, Model
 from tests.signaling.conftest import RoomClient, World
@@ -129,6 +130,48 @@ ROWS: Final[dict[type[Model], Row]] = {
         ("device",),
         "not_granted",
         device="feed_not_found",  # somebody else's
+    ),
+    messages.OfferControl: _row(
+        lambda s: messages.OfferControl(feed="ultrasound", ways=("code",)),
+        ("device",),
+        "not_granted",
+        device="feed_not_found",  # somebody else's
+    ),
+    messages.ControlAnswer: _row(
+        lambda s: messages.ControlAnswer(control_id="c_x", answer="ended"),
+        ("device",),
+        "not_granted",
+        device="control_not_found",
+    ),
+    messages.AskControl: _row(
+        lambda s: messages.AskControl(feed="ultrasound"),
+        PEOPLE,
+        "not_granted",
+        **dict.fromkeys(PEOPLE, "not_controllable"),
+    ),
+    messages.GrantControl: _row(
+        lambda s: messages.GrantControl(control_id="c_x", minutes=5),
+        ("host",),
+        "not_host",
+        host="control_not_found",
+    ),
+    messages.ConfirmControl: _row(
+        lambda s: messages.ConfirmControl(control_id="c_x", code="123456"),
+        ("host",),
+        "not_host",
+        host="control_not_found",
+    ),
+    messages.EndControl: _row(
+        lambda s: messages.EndControl(control_id="c_x"),
+        PEOPLE,
+        "not_granted",
+        **dict.fromkeys(PEOPLE, "control_not_found"),
+    ),
+    messages.Press: _row(
+        lambda s: messages.Press(control_id="c_x", pressed=Pressed()),
+        PEOPLE,
+        "not_granted",
+        **dict.fromkeys(PEOPLE, "control_not_found"),
     ),
     messages.ReportHealth: _row(
         lambda s: messages.ReportHealth(health=DeviceHealth()), ("device",), "not_granted"

@@ -166,6 +166,13 @@ async def test_everything_in_the_wrong_order_is_answered_and_nothing_else_happen
         messages.Unfreeze: {"still_id": "fz_x"},
         messages.StillMissing: {"still_id": "fz_x", "problem": "gone"},
         messages.SetSignal: {"feed": "x", "signal": {}},
+        messages.OfferControl: {"feed": "x", "ways": ["code"]},
+        messages.AskControl: {"feed": "x"},
+        messages.GrantControl: {"control_id": "c_x", "minutes": 5},
+        messages.ConfirmControl: {"control_id": "c_x", "code": "123456"},
+        messages.EndControl: {"control_id": "c_x"},
+        messages.Press: {"control_id": "c_x", "pressed": {"keys": ["KeyA"]}},
+        messages.ControlAnswer: {"control_id": "c_x", "answer": "confirmed", "way": "code"},
         messages.MoveMarks: {
             "feed": "x",
             "captured_us": 1,
