@@ -123,6 +123,7 @@ async def test_from_asking_to_pressing_and_its_end_everybody_is_told_and_it_is_w
     )
     heard = [*scene.watcher.seen, *scene.host.seen]
     assert not any(isinstance(message, messages.ControlPressed) for message in heard)
+    await scene.host.sync()  # its end is written down after everybody was told
     trail = await scene.world.audit()
     assert [row for row in trail if row[1].startswith("control_")] == [
         ("u_invited", "control_ask", "ok"),
