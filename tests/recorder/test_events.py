@@ -5,7 +5,15 @@ from __future__ import annotations
 import json
 
 from core.annotations import MarkMotion
-from core.messages import AnnotationsSynced, MarksMoved, PausedChanged
+from core.control import Pressed
+from core.messages import (
+    AnnotationsSynced,
+    CheckCode,
+    ControlChanged,
+    ControlPressed,
+    MarksMoved,
+    PausedChanged,
+)
 from recorder.events import EventLog
 
 EPOCH_US = 1_700_000_000_000_000
@@ -49,3 +57,25 @@ def test_which_feeds_have_drawings_when_the_recorder_comes_in_is_kept() -> None:
     job = log.take()
     assert job is not None
     assert json.loads(job.lines[0])["feeds"] == ["ultrasound"]
+
+
+def test_every_input_to_a_controlled_device_is_kept_and_no_code_is() -> None:
+    log = EventLog(EPOCH_US)
+    for message in (
+        CheckCode(control_id="c_1", code="482913"),
+        ControlPressed(
+            control_id="c_1",
+            feed="ultrasound",
+            participant_id="p_1",
+            pressed=Pressed(keys=("KeyA",)),
+            at_us=EPOCH_US,
+        ),
+        ControlChanged(feed="ultrasound", control_id="c_1", reason="stopped", by="dr-li", at_us=EPOCH_US),
+    ):
+        log.add_message(message, EPOCH_US, 0)
+    job = log.take()
+    assert job is not None
+    assert b"482913" not in b"".join(job.lines)
+    pressed, over = map(json.loads, job.lines)
+    assert (pressed["type"], pressed["pressed"]["keys"]) == ("control_pressed", ["KeyA"])
+    assert (over["type"], over["control"], over["reason"]) == ("control_changed", None, "stopped")
