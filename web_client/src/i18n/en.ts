@@ -1,4 +1,5 @@
 import { audioEn } from "./words/audio";
+import { controlEn } from "./words/control";
 import { pagesEn } from "./words/pages";
 import { panelsEn } from "./words/panels";
 import { stageEn } from "./words/stage";
@@ -210,6 +211,7 @@ export const en = {
   panels: panelsEn,
   stage: stageEn,
   audio: audioEn,
+  control: controlEn,
 };
 
 export type Dictionary = typeof en;

@@ -1,4 +1,5 @@
 import { audioZh } from "./words/audio";
+import { controlZh } from "./words/control";
 import { pagesZh } from "./words/pages";
 import { panelsZh } from "./words/panels";
 import { stageZh } from "./words/stage";
@@ -205,4 +206,5 @@ export const zh: Dictionary = {
   panels: panelsZh,
   stage: stageZh,
   audio: audioZh,
+  control: controlZh,
 };

@@ -194,7 +194,10 @@ export class RoomClient {
 
   private linkChanged(state: LinkState, reason: LostReason | null): void {
     if (state === "reconnecting") this.clock.reset();
-    if (state !== "joined") this.chat.outbox.pause();
+    if (state !== "joined") {
+      this.chat.outbox.pause();
+      this.media.controlling.away();
+    }
     this.dispatch({ type: "link", state, reason, nowMs: now() });
   }
 

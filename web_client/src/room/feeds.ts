@@ -19,6 +19,8 @@ export interface Feed {
   off: boolean;
   /** A capture box with a seat in the room sends it: drawings on it can move with the tissue. */
   boxed: boolean;
+  /** The console of its device can be controlled from here. */
+  controllable: boolean;
   /** Set on a picture that is gone. */
   departed: { sinceMs: number; expectedBack: boolean } | null;
 }
@@ -39,9 +41,10 @@ export function feedsOf(
 
 function toFeed(track: TrackInfo, participants: readonly Participant[]): Feed {
   const { feed, source, track_id: trackId, participant_id: participantId, paused, muted } = track;
+  const controllable = track.control_ways.length > 0;
   const owner = participants.find((one) => one.participant_id === participantId);
   const boxed = source === "device" && owner?.sends_only === false;
-  const shared = { trackId, participantId, paused, off: muted, boxed, departed: null };
+  const shared = { trackId, participantId, paused, off: muted, boxed, controllable, departed: null };
   if (source === "device") return { id: feed, kind: "device", name: feed, place: feed, ...shared };
   const person = owner?.person === undefined || owner.person === "" ? feed : owner.person;
   const name = owner?.name ?? feed;
@@ -56,7 +59,7 @@ function departedFeed(
 ): Feed {
   const expectedBack = participants.some((one) => one.participant_id === participantId);
   const departed = { sinceMs, expectedBack };
-  const nothing = { trackId: null, paused: false, off: false, boxed: false };
+  const nothing = { trackId: null, paused: false, off: false, boxed: false, controllable: false };
   return { id: feed, kind: "departed", name: feed, place: feed, participantId, ...nothing, departed };
 }
 

@@ -25,6 +25,7 @@ export const track = (id: string, over: Partial<TrackInfo> = {}): TrackInfo => (
   muted: false,
   paused: false,
   signal: null,
+  control_ways: [],
   ...over,
 });
 
@@ -68,6 +69,7 @@ export const welcome = (
   chat: [],
   opinions: [],
   stills: [],
+  controls: [],
   lobby: [],
   quality_limits: { good_delay_ms: 200, fair_delay_ms: 300, good_frame_rate: 24, fair_frame_rate: 15 },
   token_expires_at_us: null,

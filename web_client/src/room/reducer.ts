@@ -165,6 +165,9 @@ function applyMessage(state: RoomState, message: ServerMessage, nowMs: number): 
     case "frozen":
     case "still_changed":
     case "unfrozen":
+    case "control_changed":
+    case "check_code":
+    case "control_pressed":
     case "pong":
     case "archive_head":
     case "renewed":

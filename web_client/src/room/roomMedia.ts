@@ -9,6 +9,7 @@ import { Relays } from "../media/relays";
 import { Subscriber } from "../media/subscriber";
 import type { ClientMessage, ServerMessage } from "../protocol/messages";
 import type { ClockSync } from "./clockSync";
+import { ControlDesk } from "./control/controlDesk";
 import { OwnMedia } from "./ownMedia";
 import type { RoomFiles } from "./roomFiles";
 import type { RoomEvent } from "./reducer";
@@ -42,6 +43,7 @@ export class RoomMedia {
   readonly viewing: Viewing;
   readonly drawings: DrawingDesk;
   readonly freezing: FreezeRoom;
+  readonly controlling: ControlDesk;
   private readonly healer: MediaHealer;
   private readonly receivingPath = new PathWatch();
   private readonly sendingPath = new PathWatch();
@@ -63,6 +65,12 @@ export class RoomMedia {
     });
     const { say, stills } = parts;
     this.freezing = new FreezeRoom({ say, read: (file) => stills.read(file), monitor: this.monitor });
+    this.controlling = new ControlDesk({
+      say,
+      nowMs: parts.now,
+      serverTimeUs: () => parts.clock.roughServerTimeUs(parts.now()),
+      later: (act, ms) => setTimeout(act, ms),
+    });
     this.subscriber = this.createSubscriber();
     this.own = this.createOwnMedia();
     this.healer = this.createHealer();
@@ -118,6 +126,7 @@ export class RoomMedia {
   received(message: ServerMessage): void {
     this.drawings.received(message);
     this.freezing.freezes.received(message);
+    this.controlling.received(message);
     switch (message.type) {
       case "offer":
         this.restartDue = false;
@@ -164,6 +173,7 @@ export class RoomMedia {
     this.own.close();
     this.subscriber.close();
     this.freezing.pictures.clear();
+    this.controlling.close();
   }
 
   private createHealer(): MediaHealer {

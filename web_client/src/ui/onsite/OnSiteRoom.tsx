@@ -3,6 +3,7 @@ import type { Session } from "../../api/session";
 import { useText } from "../../i18n/useText";
 import type { RoomClient } from "../../room/client";
 import type { RoomState } from "../../room/state";
+import { ControlNotices } from "../room/control/ControlNotices";
 import { EndDialog } from "../room/EndDialog";
 import { Notices } from "../room/Notices";
 import { PauseBanner } from "../room/PauseBanner";
@@ -51,6 +52,7 @@ export function OnSiteRoom({ client, session, state, onLeave }: Props) {
         <Experts client={client} state={state} feeds={stage.feeds} />
         <SiteChat client={client} state={state} />
       </main>
+      <ControlNotices large={null} />
       <Notices client={client} state={state} />
       <SiteControls
         client={client}

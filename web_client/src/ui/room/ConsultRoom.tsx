@@ -5,6 +5,8 @@ import type { RoomClient } from "../../room/client";
 import type { RoomState } from "../../room/state";
 import { ChatPanel } from "./chat/ChatPanel";
 import { Controls } from "./Controls";
+import { askOrUse } from "./control/ControlBar";
+import { ControlNotices } from "./control/ControlNotices";
 import { EndDialog } from "./EndDialog";
 import { InviteDialog } from "./InviteDialog";
 import { KeysDialog } from "./KeysDialog";
@@ -57,6 +59,7 @@ export function ConsultRoom({ client, session, state, onLeave }: Props) {
       <Stage client={client} state={state} stage={stage}>
         <OpenPanels client={client} state={state} panels={panels} />
       </Stage>
+      <ControlNotices large={stage.view === "focus" ? (stage.focus?.id ?? null) : null} />
       <Notices client={client} state={state} />
       <Controls
         client={client}
@@ -153,6 +156,9 @@ function useKeys(
     },
     freeze: () => {
       if (stage.focus !== null && stage.view === "focus") client.media.freezing.toggle(stage.focus);
+    },
+    control: () => {
+      if (stage.focus !== null && stage.view === "focus") askOrUse(client.media.controlling, stage.focus);
     },
     chat: () => {
       panels.toggle("chat");

@@ -9,6 +9,8 @@ import type { ConsultationInfo } from "../../protocol/messages";
 import { useText } from "../../i18n/useText";
 import { shownStatus, type Feed } from "../../room/feeds";
 import { FullScreenIcon } from "../icons";
+import { AskControl, ControlBar, ControlledWords } from "./control/ControlBar";
+import { ControlSurface } from "./control/ControlSurface";
 import { Curtain } from "./Curtain";
 import { FeedCaption, feedName } from "./FeedCaption";
 import { toggleFullScreen, useFilled, usePageDocument, type Filled } from "./fullScreen";
@@ -104,6 +106,7 @@ export const FeedTile = memo(function FeedTile(props: Props) {
             <>
               {curtain}
               <Cover {...props} name={name} />
+              {zoomable && status === "live" && <ControlSurface feedId={feed.id} name={name} zoom={zoom} />}
               {!hidden && remote !== undefined && (
                 <DrawingLayer
                   feedId={feed.id}
@@ -122,11 +125,14 @@ export const FeedTile = memo(function FeedTile(props: Props) {
           {video(true)}
         </ZoomablePicture>
       )}
+      {large && <ControlBar feed={feed} usable={zoomable && status === "live" && still === null} />}
       <div className="caption">
         <FeedCaption monitor={monitor} feed={feed} status={status} codec={codec} />
+        {!large && <ControlledWords feedId={feed.id} />}
         {filled !== "no" && <RecordingWords state={props.recording} />}
         <span className="tile-tools">
           {zoomable && feed.kind === "device" && still === null && <FreezeTools feed={feed} name={name} />}
+          {zoomable && <AskControl feed={feed} name={name} />}
           {(zoomable || still !== null) && <ZoomControls zoom={zoom} name={name} />}
           {filled === "no" && props.movable && <MoveHandle feedId={feed.id} name={name} />}
           <FullScreenButton feedId={feed.id} name={name} filled={filled} />

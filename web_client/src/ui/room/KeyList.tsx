@@ -16,6 +16,7 @@ export function KeyList({ host }: { host: boolean }) {
     ["1 – 9", text.keys.focus],
     ["W", text.keys.wall],
     ["F", freeze.key],
+    ["K", text.control.key],
     ["⇧ F", text.keys.fullScreen],
     ["+ − 0", own.zoom],
     ["C", own.chat],

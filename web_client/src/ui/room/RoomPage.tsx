@@ -8,6 +8,7 @@ import { supportRoom } from "../../support";
 import { useStore, useTitle } from "../hooks";
 import { OnSiteRoom } from "../onsite/OnSiteRoom";
 import { ChatAnnouncer } from "./chat/ChatAnnouncer";
+import { ControlContext } from "./control/useControl";
 import { ConsultRoom } from "./ConsultRoom";
 import { EndedPage } from "./EndedPage";
 import { RoomSound } from "./RoomSound";
@@ -75,7 +76,9 @@ function Stay(props: Props & { onAgain: () => void }) {
   return (
     <DrawingContext value={client.media.drawings}>
       <FreezeContext value={client.media.freezing}>
-        {layout === "onsite" ? <OnSiteRoom {...stay} /> : <ConsultRoom {...stay} />}
+        <ControlContext value={client.media.controlling}>
+          {layout === "onsite" ? <OnSiteRoom {...stay} /> : <ConsultRoom {...stay} />}
+        </ControlContext>
       </FreezeContext>
       <RoomSound client={client} state={state} />
       {/* On site the messages themselves are read out. */}

@@ -12,6 +12,7 @@ export interface RoomKeyActions {
   wall: () => void;
   fullScreen: () => void;
   freeze: () => void;
+  control: () => void;
   chat: () => void;
   people: () => void;
   opinion: () => void;
@@ -24,9 +25,10 @@ type Press = Pick<KeyboardEvent, "key" | "code" | "shiftKey">;
 
 const LETTERS: Record<
   string,
-  "camera" | "screen" | "wall" | "chat" | "people" | "opinion" | "question" | "freeze"
+  "camera" | "screen" | "wall" | "chat" | "people" | "opinion" | "question" | "freeze" | "control"
 > = {
   KeyF: "freeze",
+  KeyK: "control",
   KeyV: "camera",
   KeyS: "screen",
   KeyW: "wall",
