@@ -15,12 +15,24 @@ from core.annotations import Mark, MarkMotion
 from core.clock import Clock
 from core.device_health import DeviceHealth, LogLevel
 from core.errors import NotFound
-from core.messages import ArchiveHead, FeedSignal, MoveMarks, ReportHealth, SetSignal, TakeStill
+from core.messages import (
+    ArchiveHead,
+    CheckCode,
+    ControlChanged,
+    ControlPressed,
+    FeedSignal,
+    MoveMarks,
+    ReportHealth,
+    SetSignal,
+    TakeStill,
+)
 from edge_agents.backfill_pace import Uplink
 from edge_agents.config import EdgeConfig, FeedConfig
+from edge_agents.control import Controls
 from edge_agents.feed import Feed
 from edge_agents.freezing import StillSender
 from edge_agents.heads import KeptHeads
+from edge_agents.hid_reports import Screen
 from edge_agents.own_tracks import WantedLayers
 from edge_agents.publication import Publication
 from edge_agents.ring import Ring
@@ -52,9 +64,10 @@ class Agent:
         clock: Clock,
         wishes: Wishes | None = None,
         ring: Ring | None = None,
+        controls: Controls | None = None,
     ) -> None:
         self._config, self._session, self._clock = config, session, clock
-        self._wishes, self._ring = wishes or Wishes(), ring
+        self._wishes, self._ring, self._controls = wishes or Wishes(), ring, controls
         self._feeds: dict[str, Feed] = {}
         self._presence: RoomPresence | None = None
         self._marks: dict[str, list[Mark]] = {}
@@ -74,11 +87,17 @@ class Agent:
         stills = self._stills = StillSender(
             self._session, config.base_url, config.room, config.read_token, self._take_still, presence.say
         )
-        async with asyncio.TaskGroup() as group:
-            group.create_task(presence.run())
-            group.create_task(stills.run())
-            for feed in config.feeds:
-                group.create_task(self._keep_feeding(feed))
+        if self._controls is not None:
+            self._controls.attend(presence.say, self._screen)
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(presence.run())
+                group.create_task(stills.run())
+                for feed in config.feeds:
+                    group.create_task(self._keep_feeding(feed))
+        finally:
+            if self._controls is not None:
+                self._controls.leave()
 
     @property
     def feeds(self) -> Mapping[str, Feed]:
@@ -133,6 +152,27 @@ class Agent:
                 publisher.republish()
         self._published = {}
 
+    def shown(self, feed: str) -> None:
+        if self._controls is not None:
+            self._controls.offer(feed)
+
+    def control_told(self, told: ControlChanged | CheckCode | ControlPressed) -> None:
+        if self._controls is not None:
+            self._controls.told(told)
+
+    def left(self) -> None:
+        if self._controls is not None:
+            self._controls.lost()
+
+    def _screen(self, name: str) -> Screen | None:
+        """Where the device's picture is in the feed's; None while that shows a slate, or nothing."""
+        feed = self._feeds.get(name)
+        signal = None if feed is None else feed.pipeline.signal.signal
+        if signal is None or signal.state != "ok" or self._paused:
+            return None
+        size = next((one.width, one.height) for one in self._config.feeds if one.name == name)
+        return Screen(*size, signal.width, signal.height)
+
     def layers_wanted(self, wanted: WantedLayers) -> None:
         """Kept for when the feed is started anew, too."""
         self._wanted[wanted.feed] = wanted.rids
@@ -170,6 +210,8 @@ class Agent:
     def paused(self, paused: bool) -> None:
         """What was captured before is forgotten each time: who was away may have missed a whole pause."""
         self._paused = paused
+        if self._controls is not None:
+            self._controls.paused(paused)
         if self._ring is not None:
             self._ring.set_paused(paused)
         for feed in self._feeds.values():

@@ -26,6 +26,7 @@ from edge_agents.backfill import Backfill
 from edge_agents.backfill_pace import Uplink
 from edge_agents.clock_offset import ClockOffset
 from edge_agents.config import EdgeConfig
+from edge_agents.control import Controls
 from edge_agents.feed_health import counts_of, health_of
 from edge_agents.guard import GUARDED_VARIABLE
 from edge_agents.identity import Identity, own_identity
@@ -60,10 +61,12 @@ async def run_until(
     config: EdgeConfig, stop: asyncio.Event, clock: Clock, knob: LogKnob | None = None
 ) -> None:
     """As `run`, ended by `stop`. Raises `ConfigError` for a box that has no way in."""
+    controls = Controls(config.feeds, clock)  # first of all: a process that died may have left a key down
     identity = own_identity(config)
     log.info("edge_starting", server=config.base_url, room=config.room, feeds=[f.name for f in config.feeds])
     async with open_session(config) as session:
-        work = asyncio.create_task(Box(config, identity, session, clock, knob or LogKnob("info")).run())
+        box = Box(config, identity, session, clock, knob or LogKnob("info"), controls)
+        work = asyncio.create_task(box.run())
         stopped = asyncio.create_task(stop.wait())
         try:
             await asyncio.wait({work, stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -96,7 +99,9 @@ class Box:
         session: aiohttp.ClientSession,
         clock: Clock,
         knob: LogKnob,
+        controls: Controls | None = None,
     ) -> None:
+        self._controls = controls or Controls(config.feeds, clock)
         self._config, self._identity = config, identity
         self._session, self._clock, self._knob = session, clock, knob
         self._agent: Agent | None = None
@@ -118,6 +123,7 @@ class Box:
             host = Host(self._begin, self._end, self._told_when_asking, self._log_wanted)
             self._attendance = Attendance(access, host, clock)
             self._make_ring(access, identity)
+        self._controls.use_offset(self._offset)
 
     def _make_ring(self, access: ServerAccess, identity: Identity) -> None:
         config = self._config
@@ -138,27 +144,35 @@ class Box:
 
     async def run(self) -> None:
         """Raises `Unavailable` when it has grown too large: systemd starts it again."""
-        async with serving_status(self._config.status_port, self.status):
-            asking = None
-            if self._attendance is None:
-                await self._begin(self._config.room, "", self._config.read_token)
-            else:
-                if self._recalled is not None:
-                    log.info("box_recalls", room=self._recalled.room, paused=self._recalled.paused)
-                    self._attendance.recall(self._recalled.room, self._recalled.consultation_id)
-                asking = asyncio.create_task(self._attendance.run())
-            delivering = None if self._backfill is None else asyncio.create_task(self._backfill.run())
-            systemd.notify(READY="1", STATUS="started")
-            helpers = [task for task in (asking, delivering) if task is not None]
-            try:
-                await self._keep_looking(helpers)
-            finally:
-                for task in helpers:
-                    task.cancel()
-                await asyncio.gather(*helpers, return_exceptions=True)
-                await self._end()
-                if self._ring is not None:
-                    await asyncio.to_thread(self._ring.stop)
+        try:
+            async with serving_status(self._config.status_port, self.status, self._controls.act) as port:
+                self._controls.shown = port != 0
+                await self._run()
+        finally:
+            self._controls.close()
+
+    async def _run(self) -> None:
+        controlling = asyncio.create_task(self._controls.run()) if self._controls else None
+        asking = None
+        if self._attendance is None:
+            await self._begin(self._config.room, "", self._config.read_token)
+        else:
+            if self._recalled is not None:
+                log.info("box_recalls", room=self._recalled.room, paused=self._recalled.paused)
+                self._attendance.recall(self._recalled.room, self._recalled.consultation_id)
+            asking = asyncio.create_task(self._attendance.run())
+        delivering = None if self._backfill is None else asyncio.create_task(self._backfill.run())
+        systemd.notify(READY="1", STATUS="started")
+        helpers = [task for task in (asking, delivering, controlling) if task is not None]
+        try:
+            await self._keep_looking(helpers)
+        finally:
+            for task in helpers:
+                task.cancel()
+            await asyncio.gather(*helpers, return_exceptions=True)
+            await self._end()
+            if self._ring is not None:
+                await asyncio.to_thread(self._ring.stop)
 
     # the consultation
 
@@ -166,7 +180,7 @@ class Box:
         wishes = Wishes(self._log_wanted, self._over, self._offset.add)
         config = self._config.assigned(room, token)
         self._watches, self._flows = {}, {}
-        self._agent = Agent(config, self._session, self._clock, wishes, self._ring)
+        self._agent = Agent(config, self._session, self._clock, wishes, self._ring, self._controls)
         if self._ring is not None and self._backfill is not None:
             paused = self._recalled is not None and self._recalled.paused
             self._recalled = None
@@ -228,6 +242,7 @@ class Box:
             health=health,
             troubles=health.troubles,
             ring=self._ring_status(),
+            controls=self._controls.status(),
             log_level=self._knob.level,
         )
 

@@ -20,7 +20,8 @@ from rich.text import Text
 from core.clock import SystemClock
 from core.errors import ConfigError, Unavailable
 from edge_agents.config import DEFAULT_STATUS_PORT, load_config
-from edge_agents.status import BoxStatus, RingStatus
+from edge_agents.control_words import CONTROL_WORDS
+from edge_agents.status import BoxStatus, ControlStatus, RingStatus
 from edge_agents.status_page import HOST
 from edge_agents.status_words import WORDS
 
@@ -75,6 +76,8 @@ def status(config: ConfigFile = Path("edge.toml"), as_json: AsJson = False) -> N
     console.print(Text(words.states[found.state]))
     for trouble in found.troubles:
         console.print(Text(words.troubles[trouble], style="bold red"))
+    for control in found.controls:
+        console.print(Text(_control(control), style="bold"))
     console.print(_feeds(found))
     console.print(_facts(found))
 
@@ -121,6 +124,17 @@ async def _status(port: int) -> BoxStatus:
         ) from None
     except ValidationError:
         raise Unavailable(f"what answers at {HOST}:{port} is no box of this version") from None
+
+
+def _control(one: ControlStatus) -> str:
+    words = CONTROL_WORDS["en"]
+    who = f"{one.name} ({one.organisation})" if one.organisation else one.name
+    time = f"{one.left_s // 60}:{one.left_s % 60:02d}"
+    if one.stage == "active":
+        return f"{words.controls.format(who=who, feed=one.feed)} {words.left.format(time=time)}"
+    asked = words.wants.format(who=who, feed=one.feed, minutes=one.minutes)
+    code = f" Code: {one.code[:3]} {one.code[3:]}." if one.code else ""
+    return f"{asked} {words.wait.format(time=time)}{code}"
 
 
 def _feeds(found: BoxStatus) -> Table:

@@ -9,6 +9,7 @@ import typer
 
 from edge_agents.box_cli import enroll, kiosk, status
 from edge_agents.config import load_config
+from edge_agents.gadget_cli import gadget
 from edge_agents.mask_cli import mask
 from edge_agents.sources_cli import encoders, sources
 
@@ -18,7 +19,7 @@ app = typer.Typer(no_args_is_help=True, pretty_exceptions_show_locals=False)
 app.command()(mask)
 app.command()(sources)
 app.command()(encoders)
-for command in (enroll, status, kiosk):
+for command in (enroll, status, kiosk, gadget):
     app.command()(command)
 
 

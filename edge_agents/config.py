@@ -16,6 +16,7 @@ from pydantic_core import ErrorDetails
 
 from core.errors import ConfigError
 from core.ids import NAME_PATTERN
+from edge_agents.control_config import ControlConfig, check_apart
 from edge_agents.masks import load_profile
 
 DEFAULT_BITRATE_BPS: Final = 4_500_000
@@ -156,6 +157,10 @@ class FeedConfig(_Model):
         default=None, description="a mask profile (see `edge mask`); none: nothing is masked"
     )
     audio: Literal["none", "tone"] = Field(default="none", description="'none' or 'tone'")
+    control: ControlConfig | None = Field(
+        default=None,
+        description="a table with backend = 'usb_gadget' or 'recording'; none: no remote control",
+    )
 
     @property
     def ceiling_bps(self) -> int:
@@ -231,6 +236,14 @@ class EdgeConfig(_Model):
             raise ValueError("memory_mb: must be twice the feeds' still_mb together, or more")
         return self
 
+    @model_validator(mode="after")
+    def _controls_fit(self) -> Self:
+        controls = [feed.control for feed in self.feeds if feed.control is not None]
+        if controls and self.status_port == 0:
+            raise ValueError("status_port: remote control is confirmed and stopped on that page; not 0")
+        check_apart(controls)
+        return self
+
     _fetched: Callable[[], str] | None = PrivateAttr(default=None)
 
     def assigned(self, room: str, token: Callable[[], str]) -> Self:
@@ -298,6 +311,8 @@ def _absolute_feed(feed: FeedConfig, base: Path) -> FeedConfig:
     if feed.masks is not None:
         paths["masks"] = base / feed.masks.expanduser()
         load_profile(paths["masks"])
+    if feed.control is not None:
+        paths["control"] = feed.control.absolute(base)
     return feed.model_copy(update=paths)
 
 
@@ -323,9 +338,9 @@ def _explain(detail: ErrorDetails) -> str:
     return f"{key}: {message}; allowed: {allowed}" if allowed else f"{key}: {message}"
 
 
-def _locate(loc: Iterable[int | str]) -> tuple[str, list[type[_Model]]]:
+def _locate(loc: Iterable[int | str]) -> tuple[str, list[type[BaseModel]]]:
     """Location → (`feeds[0].fps`, the models walked through). A union's tag is not part of the key."""
-    key, models = "", list[type[_Model]]([EdgeConfig])
+    key, models = "", list[type[BaseModel]]([EdgeConfig])
     for part in loc:
         if isinstance(part, int):
             key += f"[{part}]"
@@ -333,12 +348,12 @@ def _locate(loc: Iterable[int | str]) -> tuple[str, list[type[_Model]]]:
             models.append(_SOURCES[part])
         else:
             key += f".{part}" if key else part
-            if part == "feeds":
-                models.append(FeedConfig)
+            if part in _TABLES:
+                models.append(_TABLES[part])
     return key or "feeds", models
 
 
-def _allowed(loc: tuple[int | str, ...], models: list[type[_Model]]) -> str:
+def _allowed(loc: tuple[int | str, ...], models: list[type[BaseModel]]) -> str:
     for part in reversed(loc):
         for model in reversed(models):
             field = model.model_fields.get(str(part))
@@ -347,6 +362,7 @@ def _allowed(loc: tuple[int | str, ...], models: list[type[_Model]]) -> str:
     return ""
 
 
+_TABLES: Final[dict[str, type[BaseModel]]] = {"feeds": FeedConfig, "control": ControlConfig}
 _SOURCES: Final[dict[int | str, type[_Model]]] = {
     "clip": ClipSource,
     "testcard": TestcardSource,

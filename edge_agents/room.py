@@ -22,7 +22,11 @@ from core.messages import (
     AnnotationsChanged,
     AnnotationsSynced,
     ArchiveHead,
+    CheckCode,
     ConsultationEnded,
+    ControlAnswer,
+    ControlChanged,
+    ControlPressed,
     Error,
     Hello,
     LayersWanted,
@@ -64,6 +68,15 @@ class FeedsOwner(Protocol):
 
     def welcomed(self, feeds: frozenset[str]) -> None:
         """The feeds of ours that the room shows."""
+
+    def shown(self, feed: str) -> None:
+        """The room shows that feed of ours from now on: at every welcome, and when its track is new."""
+
+    def control_told(self, told: ControlChanged | CheckCode | ControlPressed) -> None:
+        """Somebody's remote control of a device here goes on."""
+
+    def left(self) -> None:
+        """The connection to the room is gone."""
 
     def layers_wanted(self, wanted: WantedLayers) -> None:
         """Which encodings of a feed are watched from now on."""
@@ -140,13 +153,21 @@ class RoomPresence:
             try:
                 await self._listen(socket, backoff)
             finally:
+                self._owner.left()  # keys go up before anything else
                 for helper in helpers:
                     helper.cancel()
                 await asyncio.gather(*helpers, return_exceptions=True)
 
     def say(self, message: Model) -> None:
-        """Send it soon; dropped when we are not in the room, or when too much waits."""
-        if self.joined.is_set() and not self._outgoing.full():
+        """Send it soon; dropped when we are not in the room, or when too much waits.
+
+        How a remote control goes on is never dropped for what else waits: that goes instead.
+        """
+        if not self.joined.is_set():
+            return
+        if self._outgoing.full() and isinstance(message, ControlAnswer):
+            self._outgoing.get_nowait()
+        if not self._outgoing.full():
             self._outgoing.put_nowait(message)
 
     async def _keep_saying(self, socket: aiohttp.ClientWebSocketResponse) -> None:
@@ -176,10 +197,14 @@ class RoomPresence:
                 self._log.info("room_joined", participant=message.participant.participant_id)
                 self._owner.paused(message.consultation.paused)
                 self._owner.welcomed(frozenset(track.feed for track in message.tracks))
-                self._tell(self._tracks.welcomed(message.participant.participant_id, message.tracks))
+                own = self._tracks.welcomed(message.participant.participant_id, message.tracks)
+                self._tell(own)
+                self._shown(own)
                 self.say(self._drawings.sync())
             case TrackAdded():
-                self._tell(self._tracks.added(message.track))
+                own = self._tracks.added(message.track)
+                self._tell(own)
+                self._shown(own)
             case TrackRemoved():
                 self._tracks.removed(message.track_id)
             case LayersWanted():
@@ -189,6 +214,8 @@ class RoomPresence:
                     self.say(missed)
             case PausedChanged():
                 self._owner.paused(message.paused)
+            case ControlChanged() | CheckCode() | ControlPressed():
+                self._owner.control_told(message)
             case TakeStill():
                 self._owner.still_wanted(message)
             case ArchiveHead():
@@ -211,6 +238,10 @@ class RoomPresence:
     def _tell(self, wanted: list[WantedLayers]) -> None:
         for item in wanted:
             self._owner.layers_wanted(item)
+
+    def _shown(self, own: list[WantedLayers]) -> None:
+        for item in own:
+            self._owner.shown(item.feed)
 
     def _refused(self, message: Error) -> None:
         """A seat that cannot be resumed is taken anew at the next try."""

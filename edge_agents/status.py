@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from core.annotations import Part
+from core.control import ControlWay
 from core.device_health import DeviceHealth, Trouble
 
 BoxState = Literal["starting", "idle", "attending", "unreachable", "revoked", "unknown", "disabled", "fixed"]
@@ -26,6 +27,26 @@ class RingStatus(Part):
     delivered: int = 0
 
 
+class ControlStatus(Part):
+    """A device's console that somebody may control once it is confirmed here (granted), or does (active).
+
+    `left_s`: of that stage. `code`: what a host in the room types to confirm it; empty: not that way, or not
+    now. `minutes`: from the confirmation on. `wrong_badge`: one was shown that this box does not know.
+    """
+
+    feed: str
+    control_id: str
+    stage: Literal["granted", "active"]
+    name: str
+    organisation: str = ""
+    minutes: int
+    left_s: int
+    ways: tuple[ControlWay, ...]
+    code: str = Field(default="", repr=False)
+    tries_left: int = 3
+    wrong_badge: bool = False
+
+
 class BoxStatus(Part):
     """`name`, `device_id`: as enrolled; empty: it is not. `in_room`: its seat there is taken."""
 
@@ -37,5 +58,6 @@ class BoxStatus(Part):
     in_room: bool = False
     health: DeviceHealth
     ring: RingStatus | None = None
+    controls: list[ControlStatus] = Field(default=[])
     troubles: list[Trouble] = Field(default=[])
     log_level: str = "info"

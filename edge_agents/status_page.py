@@ -1,8 +1,13 @@
-"""The box's own page, at http://127.0.0.1:8790/: how it is, for whoever stands beside it. It only shows."""
+"""The box's own page, at http://127.0.0.1:8790/: how it is, for whoever stands beside it.
+
+It only shows, except that remote control of a device is confirmed, refused and stopped here
+(`edge_agents.control_page`).
+"""
 
 from __future__ import annotations
 
 import html
+import secrets
 import string
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -12,20 +17,22 @@ import structlog
 from aiohttp import web
 
 from core.device_health import DeviceHealth, FeedHealth
+from edge_agents.control_page import CONTROL_STYLE, Acting, add_acting, has_badge_field, panels, wrapped
 from edge_agents.status import BoxStatus
-from edge_agents.status_words import WORDS, Language, Words
+from edge_agents.status_words import WORDS, Language, Words, language_of
 
 log = structlog.get_logger()
 
 HOST: Final = "127.0.0.1"
 REFRESH_S: Final = 3
 CSP: Final = (
-    "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+    "default-src 'none'; style-src 'self'; frame-src 'self'; frame-ancestors 'self'; base-uri 'none';"
+    " form-action 'self'"
 )
 _HEADERS: Final = {
     "Content-Security-Policy": CSP,
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
@@ -40,21 +47,24 @@ table { border-collapse: collapse; width: 100%; }
 th, td { text-align: start; padding: .35rem .8rem .35rem 0; border-bottom: 1px solid #34383e; }
 th { font-weight: 400; color: #b4b9c0; width: 14rem; }
 """
+MAX_FORM_BYTES: Final = 4096
 _PAGE: Final = string.Template("""\
 <!doctype html>
 <html lang="$lang"><head><meta charset="utf-8"><title>$title</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="refresh" content="$refresh">
 <link rel="stylesheet" href="/status.css"></head>
-<body><h1>$title</h1><p class="state">$state</p>$troubles
+<body><h1>$title</h1>$controls<p class="state">$state</p>$troubles
 $feeds
 <h2>$box</h2><table>$rows</table>
-<p><a href="/?lang=$other" hreflang="$other" lang="$other">$other_name</a></p></body></html>
+<p><a href="/?lang=$other" target="_top" hreflang="$other" lang="$other">$other_name</a></p></body></html>
 """)
 
 
 @asynccontextmanager
-async def serving_status(port: int, look: Callable[[], BoxStatus]) -> AsyncIterator[int]:
+async def serving_status(
+    port: int, look: Callable[[], BoxStatus], act: Acting | None = None
+) -> AsyncIterator[int]:
     """Serve the page on loopback while the context lasts; yields the port. 0: there is none.
 
     A port that is taken costs the page, not the pictures.
@@ -65,16 +75,18 @@ async def serving_status(port: int, look: Callable[[], BoxStatus]) -> AsyncItera
     async with AsyncExitStack() as stack:
         found = 0
         try:
-            found = await stack.enter_async_context(serving_on(port, look))
+            found = await stack.enter_async_context(serving_on(port, look, act))
         except OSError as error:
             log.warning("status_page_unavailable", port=port, reason=error.strerror)
         yield found
 
 
 @asynccontextmanager
-async def serving_on(port: int, look: Callable[[], BoxStatus]) -> AsyncIterator[int]:
+async def serving_on(
+    port: int, look: Callable[[], BoxStatus], act: Acting | None = None
+) -> AsyncIterator[int]:
     """As `serving_status`; 0 takes any free port. Raises `OSError` when it is taken."""
-    runner = web.AppRunner(status_app(look), access_log=None)
+    runner = web.AppRunner(status_app(look, act), access_log=None)
     await runner.setup()
     try:
         await web.TCPSite(runner, HOST, port).start()
@@ -83,23 +95,34 @@ async def serving_on(port: int, look: Callable[[], BoxStatus]) -> AsyncIterator[
         await runner.cleanup()
 
 
-def status_app(look: Callable[[], BoxStatus]) -> web.Application:
-    """The page, its style, and the same as JSON."""
+def status_app(look: Callable[[], BoxStatus], act: Acting | None = None) -> web.Application:
+    """The page, its style, and the same as JSON; and, with `act`, what is done on it."""
+    form_token = secrets.token_urlsafe(16)
+
+    async def now(request: web.Request) -> web.Response:
+        text = render(look(), language_of(request), form_token)
+        return web.Response(text=text, content_type="text/html")
 
     async def page(request: web.Request) -> web.Response:
-        language: Language = _language(request)
-        return web.Response(text=render(look(), language), content_type="text/html")
+        """A field that a badge is read into stands still; what goes on is in a frame beneath it then."""
+        status, language = look(), language_of(request)
+        if not has_badge_field(status.controls):
+            return await now(request)
+        return web.Response(text=wrapped(status.controls, language, form_token), content_type="text/html")
 
     async def data(_request: web.Request) -> web.Response:
         return web.Response(text=look().model_dump_json(), content_type="application/json")
 
     async def style(_request: web.Request) -> web.Response:
-        return web.Response(text=STYLE, content_type="text/css")
+        return web.Response(text=STYLE + CONTROL_STYLE, content_type="text/css")
 
-    app = web.Application(middlewares=[_only_by_its_own_name], client_max_size=1024)
+    app = web.Application(middlewares=[_only_by_its_own_name], client_max_size=MAX_FORM_BYTES)
     app.router.add_get("/", page)
+    app.router.add_get("/now", now)
     app.router.add_get("/status.json", data)
     app.router.add_get("/status.css", style)
+    if act is not None:
+        add_acting(app, act, form_token)
     app.on_response_prepare.append(_secure)
     return app
 
@@ -118,13 +141,7 @@ async def _secure(_request: web.Request, response: web.StreamResponse) -> None:
     response.headers.update(_HEADERS)
 
 
-def _language(request: web.Request) -> Language:
-    """As asked for, else as the browser prefers, else English."""
-    said = request.query.get("lang", "") or request.headers.get("Accept-Language", "")
-    return "zh" if said.strip().lower().startswith("zh") else "en"
-
-
-def render(status: BoxStatus, language: Language) -> str:
+def render(status: BoxStatus, language: Language, form_token: str = "") -> str:
     """The whole page."""
     words = WORDS[language]
     other: Language = "en" if language == "zh" else "zh"
@@ -132,6 +149,7 @@ def render(status: BoxStatus, language: Language) -> str:
         lang=words.tag,
         title=html.escape(f"{words.title}{f': {status.name}' if status.name else ''}"),
         refresh=REFRESH_S,
+        controls=panels(status.controls, language, form_token),
         state=html.escape(words.states[status.state]),
         troubles="".join(f'<p class="bad">{html.escape(words.troubles[one])}</p>' for one in status.troubles),
         feeds="".join(_feed(feed, words) for feed in status.health.feeds),

@@ -6,10 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from aiohttp import web
+
 from core.device_health import SignalState, Trouble
 from edge_agents.status import BoxState
 
 Language = Literal["en", "zh"]
+
+
+def language_of(request: web.Request) -> Language:
+    """As asked for, else as the browser prefers, else English."""
+    said = request.query.get("lang", "") or request.headers.get("Accept-Language", "")
+    return "zh" if said.strip().lower().startswith("zh") else "en"
 
 
 @dataclass(frozen=True)
