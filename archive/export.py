@@ -126,8 +126,11 @@ class Job:
         return ExportedTrack(entry.track, entry.generation, self.out / name, entry.codec, begin, end, written)
 
     def join(self, contents: Contents, entry: GenerationEntry, path: Path) -> int:
-        """Decrypt a generation's init piece and pieces into one new file; how many pieces."""
-        pieces = contents.pieces[entry.track, entry.generation]
+        """Decrypt a generation's init piece and pieces into one new file; how many pieces.
+
+        In the order of time: what several outages kept may have been delivered in another one.
+        """
+        pieces = sorted(contents.pieces[entry.track, entry.generation], key=lambda piece: piece.begin_us)
         if not pieces:
             return 0
         try:

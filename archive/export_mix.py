@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -10,6 +11,8 @@ import av
 import av.error
 import numpy as np
 import numpy.typing as npt
+
+from archive.export_order import Part, in_order
 
 SAMPLE_RATE: Final = 48_000
 BLOCK_SAMPLES: Final = 1_024
@@ -20,10 +23,11 @@ Samples = npt.NDArray[np.float32]
 
 
 class Sound:
-    """One track, its generations one after the other. Times count from `begin_us` of the timeline."""
+    """One track. Times count from `begin_us` of the timeline."""
 
-    def __init__(self, files: Sequence[Path], begin_us: int) -> None:
-        self._chunks = _decode(files, begin_us)
+    def __init__(self, parts: Sequence[Part], begin_us: int) -> None:
+        origin = begin_us * SAMPLE_RATE // US_PER_S
+        self._chunks = ((start - origin, chunk) for _, (start, chunk) in in_order(parts, _decode))
         self._next: tuple[int, Samples] | None = next(self._chunks, None)
 
     def add_to(self, block: Samples, begin: int) -> None:
@@ -57,19 +61,14 @@ class Mixer:
             yield np.clip(block, -1.0, 1.0, out=block)
 
 
-def _decode(files: Sequence[Path], begin_us: int) -> Iterator[tuple[int, Samples]]:
-    for path in files:
-        resampler = av.AudioResampler(format="flt", layout="stereo", rate=SAMPLE_RATE)
-        try:
-            with av.open(str(path)) as reading:
-                for frame in reading.decode(audio=0):
-                    if frame.pts is None or frame.time_base is None:
-                        continue
-                    start = (
-                        int(frame.pts * frame.time_base * SAMPLE_RATE) - begin_us * SAMPLE_RATE // US_PER_S
-                    )
-                    parts = [part.to_ndarray().reshape(-1, 2) for part in resampler.resample(frame)]
-                    if parts:
-                        yield start, np.concatenate(parts)
-        except av.error.FFmpegError:
-            continue  # what cannot be decoded is silent
+def _decode(path: Path) -> Iterator[tuple[int, tuple[int, Samples]]]:
+    """When, and (sample of the timeline, samples). What cannot be decoded is silent."""
+    resampler = av.AudioResampler(format="flt", layout="stereo", rate=SAMPLE_RATE)
+    with contextlib.suppress(av.error.FFmpegError), av.open(str(path)) as reading:
+        for frame in reading.decode(audio=0):
+            if frame.pts is None or frame.time_base is None:
+                continue
+            at = frame.pts * frame.time_base
+            parts = [part.to_ndarray().reshape(-1, 2) for part in resampler.resample(frame)]
+            if parts:
+                yield int(at * US_PER_S), (int(at * SAMPLE_RATE), np.concatenate(parts))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from archive.entries import GapEntry
+from archive.export_order import Part, in_order
 
 WIDTH: Final = 1920
 HEIGHT: Final = 1080
@@ -33,19 +35,19 @@ Paint = Callable[[int, Image, int], Image]
 
 
 class Picture:
-    """One track, its generations one after the other. Ask for moments in ascending order."""
+    """One track. Ask for moments in ascending order."""
 
     def __init__(
         self,
         track: str,
-        files: Sequence[Path],
+        parts: Sequence[Part],
         gaps: Sequence[GapEntry],
         paint: Paint | None = None,
     ) -> None:
         self.track = track
         self._paint = paint
         self._gaps = gaps
-        self._frames = _decode(files)
+        self._frames = in_order(parts, _decode)
         self._next: tuple[int, av.VideoFrame] | None = next(self._frames, None)
         self._shown: tuple[int, av.VideoFrame] | None = None
         self._tile: tuple[tuple[int, int], Image] | None = None
@@ -132,12 +134,9 @@ def _fit(
     return image
 
 
-def _decode(files: Sequence[Path]) -> Iterator[tuple[int, av.VideoFrame]]:
-    for path in files:
-        try:
-            with av.open(str(path)) as reading:
-                for frame in reading.decode(video=0):
-                    if frame.pts is not None and frame.time_base is not None:
-                        yield int(frame.pts * frame.time_base * US_PER_S), frame
-        except av.error.FFmpegError:
-            continue  # what cannot be decoded is shown as missing
+def _decode(path: Path) -> Iterator[tuple[int, av.VideoFrame]]:
+    """What cannot be decoded is shown as missing."""
+    with contextlib.suppress(av.error.FFmpegError), av.open(str(path)) as reading:
+        for frame in reading.decode(video=0):
+            if frame.pts is not None and frame.time_base is not None:
+                yield int(frame.pts * frame.time_base * US_PER_S), frame

@@ -22,6 +22,7 @@ from av.video.stream import VideoStream
 from archive.entries import GenerationEntry
 from archive.export import EVENTS_FILE, PARTIAL_SUFFIX, Export, ExportedTrack, Job, Progress, prepare
 from archive.export_mix import BLOCK_SAMPLES, SAMPLE_RATE, Mixer, Sound
+from archive.export_order import parts_of
 from archive.export_slate import HEIGHT, WIDTH, Canvas, Paint, Picture
 from archive.opening import Contents, read_contents, unwrap
 from archive.overlay import MakeOverlay, Overlay
@@ -100,21 +101,20 @@ def _painter(overlay: Overlay | None, feed: str) -> Paint | None:
 def _film(contents: Contents, joined: dict[Path, GenerationEntry], overlay: Overlay | None) -> _Film:
     spans = [piece for entry in joined.values() for piece in contents.pieces[entry.track, entry.generation]]
     begin, end = min(piece.begin_us for piece in spans), max(piece.end_us for piece in spans)
-    tracks = sorted({entry.track for entry in joined.values()})
-    files = {track: [path for path, entry in joined.items() if entry.track == track] for track in tracks}
+    parts = parts_of(joined, contents.pieces)
     feeds = {entry.track: drawn_on(entry) for entry in joined.values()}
     seen = {entry.track for entry in joined.values() if entry.media == "video"}
     pictures = [
         Picture(
             track,
-            files[track],
+            parts[track],
             [gap for gap in contents.gaps if gap.track in (None, track)],
             _painter(overlay, feeds[track]),
         )
-        for track in tracks
+        for track in parts
         if track in seen
     ]
-    sounds = [Sound(files[track], begin) for track in tracks if track not in seen]
+    sounds = [Sound(parts[track], begin) for track in parts if track not in seen]
     return _Film(Canvas(pictures, contents.opened.epoch_us), Mixer(sounds), begin, end)
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from annotation.burn_in import Overlay
 from archive import overlay
+from archive.export_order import Part
 from archive.export_slate import Picture
 from core.annotations import Change, Extension, Mark, MarkMotion
 from core.errors import ConfigError
@@ -126,7 +127,10 @@ def test_an_exported_picture_has_the_drawing_in_it_from_its_moment_on(tmp_path: 
     painter = Overlay(EPOCH_US, [changed(3_600 * S + 150_000, 1, put=[mark(captured_us=EPOCH_US)])])
     path = film(tmp_path / "a.mp4", [50, 50, 50], 3_600 * S)
     picture = Picture(
-        "a", [path], [], lambda at_us, image, shown_us: painter("ultrasound", at_us, image, shown_us)
+        "a",
+        [Part(path, 3_600 * S)],
+        [],
+        lambda at_us, image, shown_us: painter("ultrasound", at_us, image, shown_us),
     )
     before = picture.tile(3_600 * S + 100_000, 320, 240).copy()
     after = picture.tile(3_600 * S + 200_000, 320, 240)
@@ -180,7 +184,10 @@ def test_what_is_drawn_on_a_picture_that_stands_still_is_in_the_film_at_once(tmp
     painter = Overlay(EPOCH_US, [changed(3_600 * S + 900_000, 1, put=[mark(captured_us=EPOCH_US)])])
     path = film(tmp_path / "a.mp4", [50], 3_600 * S)
     picture = Picture(
-        "a", [path], [], lambda at_us, image, shown_us: painter("ultrasound", at_us, image, shown_us)
+        "a",
+        [Part(path, 3_600 * S)],
+        [],
+        lambda at_us, image, shown_us: painter("ultrasound", at_us, image, shown_us),
     )
     before = picture.tile(3_600 * S + 800_000, 320, 240).copy()
     after = picture.tile(3_600 * S + 950_000, 320, 240)
