@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import aiohttp
 import pytest
+from typer.testing import CliRunner
 
 from core.device_health import DeviceHealth
+from edge_agents import box_cli
+from edge_agents.cli import app
 from edge_agents.control import Act
 from edge_agents.control_page import CONTROL_STYLE
 from edge_agents.control_words import CONTROL_WORDS
@@ -183,6 +188,22 @@ async def test_a_page_without_controls_takes_nothing() -> None:
         session.post("/control", data={}, headers=OWN) as response,
     ):
         assert response.status == 404
+
+
+@pytest.mark.parametrize(
+    ("control", "says"),
+    [(ASKED, "Code: 042 017."), (ACTIVE, "Dr. <Wang> (City Hospital) controls ultrasound. 4:59 left")],
+)
+async def test_edge_status_shows_the_request_its_code_and_what_is_active(
+    shown: Shown, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, control: ControlStatus, says: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(box_cli, "DEFAULT_STATUS_PORT", int(shown.origin.rpartition(":")[2]))
+    shown.controls = [control]
+    command = ["status", "--config", str(tmp_path / "none.toml")]
+    done = await asyncio.to_thread(CliRunner().invoke, app, command)
+    assert done.exit_code == 0, done.exception
+    assert says in done.stdout
 
 
 def test_both_languages_name_the_same_things() -> None:
