@@ -34,6 +34,7 @@ from edge_agents.room import SILENCE_LIMIT_S
 from edge_agents.status import ControlStatus
 from tests.edge.test_tissue_in_room import FEED, WITHIN_S, welcome
 
+TESTCARD = {"kind": "testcard"}
 A, UP = keyboard_report(["KeyA"]).hex(), bytes(8).hex()
 TRACK = TrackInfo(
     track_id="tr_1", participant_id="p1", feed=FEED, kind="video", source="device", codec="H264"
@@ -128,7 +129,9 @@ async def free_port() -> int:
 
 
 @asynccontextmanager
-async def running(tmp_path: Path, *, offered: bool = True, **settings: Any) -> AsyncIterator[Room]:
+async def running(
+    tmp_path: Path, *, offered: bool = True, source: dict[str, str] = TESTCARD
+) -> AsyncIterator[Room]:
     room, app = Room(tmp_path), web.Application()
     app.router.add_get("/ws", room.socket)
     app.router.add_post("/whip/{room}/{feed}", refuse)
@@ -139,8 +142,8 @@ async def running(tmp_path: Path, *, offered: bool = True, **settings: Any) -> A
     port = await free_port()
     room.page = f"http://127.0.0.1:{port}"
     feed = {
-        "name": FEED, "source": {"kind": "testcard"}, "width": 320, "height": 180, "fps": 10, "still_mb": 8,
-        "encoder": "libx264", "control": {"backend": "recording", "file": "pressed.jsonl"} | settings,
+        "name": FEED, "source": source, "width": 320, "height": 180, "fps": 10, "still_mb": 8,
+        "encoder": "libx264", "control": {"backend": "recording", "file": "pressed.jsonl"},
     }  # fmt: skip
     values = {
         "server": f"http://127.0.0.1:{runner.addresses[0][1]}", "room": "demo", "token_file": "token",
@@ -235,6 +238,22 @@ async def test_without_a_sign_of_life_the_key_goes_up_by_itself(tmp_path: Path) 
         await room.pressing()
         async with asyncio.timeout(SILENCE_LIMIT_S / 2):  # not because the connection seems dead
             await room.until_last(UP, len(room.keys()))
+
+
+async def test_nobody_presses_anything_while_the_devices_picture_is_not_there(tmp_path: Path) -> None:
+    async with running(tmp_path, source={"kind": "file", "path": "nothing.mp4"}) as room:
+        status = await room.grant()
+        await room.tell(CheckCode(control_id="c_1", code=status.code))
+        assert (await room.next())["answer"] == "confirmed"
+        assert room.box is not None
+        async with asyncio.timeout(WITHIN_S):
+            while not (feeds := room.box.status().health.feeds) or feeds[0].signal != "failing":
+                await asyncio.sleep(0.01)
+        count = len(room.keys())
+        await room.press("KeyA")
+        await room.tell(ControlChanged(feed=FEED, control_id="c_1", reason="stopped", at_us=0))
+        await room.until_last(UP, count)
+        assert set(room.keys()) == {UP}
 
 
 async def test_what_the_network_held_back_for_too_long_is_not_pressed(tmp_path: Path) -> None:
