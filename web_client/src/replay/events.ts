@@ -1,3 +1,5 @@
+import { ControlStories } from "./controlEvents";
+
 /** What happened besides the media: lines of JSON in the archive's events objects (docs/archive-format.md). */
 
 export interface RoomEvent {
@@ -53,7 +55,7 @@ const SHOWN = new Set([
 ]);
 
 export type EventKind =
-  "people" | "opinion" | "chat" | "drawing" | "consent" | "pause" | "recording" | "feed";
+  "people" | "opinion" | "chat" | "drawing" | "consent" | "pause" | "recording" | "feed" | "control";
 
 export interface Mark {
   atUs: number;
@@ -64,6 +66,8 @@ export interface Mark {
   /** A chat's text, a reason. */
   what: string;
   on: boolean;
+  /** Who did it to whom is meant by `who`, by name. */
+  by?: string;
 }
 
 const KINDS: Record<string, EventKind> = {
@@ -95,10 +99,14 @@ export function marksOf(events: readonly RoomEvent[], drawn: readonly Mark[] = [
   const ordered = [...events].sort(byTime);
   const names = new Map<string, string>();
   const marks: Mark[] = [];
+  const controls = new ControlStories();
   for (const event of ordered) {
     learnNames(event.fields, names);
     if (event.type === "frozen") marks.push(frozen(event, epochUs));
-    else if (SHOWN.has(event.type)) marks.push(markOf(event, names));
+    else if (event.type === "control_changed" || event.type === "control_pressed") {
+      const mark = controls.markOf(event);
+      if (mark !== null) marks.push(mark);
+    } else if (SHOWN.has(event.type)) marks.push(markOf(event, names));
   }
   return [...marks, ...drawn].sort(byTime);
 }

@@ -56,14 +56,8 @@ export const controlEn = {
   problems: {
     away: "Not done: the room is not connected. Try again when it is.",
     too_fast: "Too many requests. Wait a moment, then ask again.",
-    not_controllable: "This device cannot be controlled now.",
-    paused: "Not possible while picture and sound are paused.",
     box_away: "The capture box of this device is not here.",
     control_taken: "Somebody else asks for this device, or controls it.",
-    control_checking: "The box is still looking at the code before. Try again in a moment.",
-    control_no_code: "No code is wanted now.",
-    control_not_found: "This control is over.",
-    control_granted: "Somebody has allowed it already.",
     other: (code: string) => `Not done (${code}).`,
   },
 };
@@ -124,14 +118,11 @@ export const controlZh: typeof controlEn = {
   problems: {
     away: "未完成：会诊室未连接。连接恢复后请重试。",
     too_fast: "请求过于频繁，请稍候再试。",
-    not_controllable: "该设备目前不能操作。",
-    paused: "画面与声音暂停期间不能操作。",
     box_away: "该设备的采集终端不在会诊室中。",
     control_taken: "已有人请求或正在操作该设备。",
-    control_checking: "采集终端正在核对上一个验证码，请稍候再试。",
-    control_no_code: "目前不需要验证码。",
-    control_not_found: "该操作已结束。",
-    control_granted: "已有人允许。",
     other: (code: string) => `未完成（${code}）。`,
   },
 };
+
+/** How a control ended, in words; a reason that is not known yet, as it is. */
+export const endOf = (ends: Partial<Record<string, string>>, reason: string) => ends[reason] ?? reason;

@@ -1,3 +1,4 @@
+import { controlEn, endOf } from "./control";
 import { verifyEn } from "./replayVerifyEn";
 
 /** The auditor's replay. Loaded with that page only, so it is not part of the dictionary. */
@@ -154,6 +155,7 @@ export const replayEn = {
       people: "People",
       chat: "Chat",
       drawing: "Drawings",
+      control: "Remote control",
       opinion: "Opinion",
       consent: "Consent",
       pause: "Privacy",
@@ -188,7 +190,16 @@ export const replayEn = {
       storage_failed: () => "The recorder's disk refused",
       storage_works: () => "The recorder's disk works again",
       events_dropped: () => "Events were lost",
-    } as Record<string, (who: string, what: string, on: boolean) => string>,
+      control_asked: (who: string, what: string) => `${who} asked to control ${what}`,
+      control_granted: (who: string, what: string, _on: boolean, by: string) =>
+        `${by} allowed ${who} to control ${what}`,
+      control_wrong_code: (who: string) => `A wrong code was typed for control by ${who}`,
+      control_active: (who: string, what: string) =>
+        `${who} controls the device. Confirmed at the box: ${what}`,
+      control_over: (who: string, what: string, _on: boolean, by: string) =>
+        `${endOf(controlEn.ends, what)} ${who}${by === "" ? "" : `; by ${by}`}`,
+      control_pressed: (who: string, what: string) => `${who} pressed: ${what}`,
+    } as Record<string, (who: string, what: string, on: boolean, by: string) => string>,
   },
   verify: verifyEn,
   bytes: (value: string, unit: string) => `${value} ${unit}`,

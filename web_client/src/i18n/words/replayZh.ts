@@ -1,5 +1,8 @@
+import { controlZh, endOf } from "./control";
 import type { ReplayWords } from "./replayEn";
 import { verifyZh } from "./replayVerifyZh";
+
+const WAYS: Partial<Record<string, string>> = { code: "验证码", touch: "触摸", badge: "工牌" };
 
 export const replayZh: ReplayWords = {
   title: "归档",
@@ -146,6 +149,7 @@ export const replayZh: ReplayWords = {
       people: "人员",
       chat: "聊天",
       drawing: "标注",
+      control: "远程操作",
       opinion: "会诊意见",
       consent: "知情同意",
       pause: "隐私",
@@ -175,6 +179,13 @@ export const replayZh: ReplayWords = {
       storage_failed: () => "录像磁盘写入失败",
       storage_works: () => "录像磁盘恢复正常",
       events_dropped: () => "有事件丢失",
+      control_asked: (who, what) => `${who} 请求操作“${what}”`,
+      control_granted: (who, what, _on, by) => `${by} 允许 ${who} 操作“${what}”`,
+      control_wrong_code: (who) => `为 ${who} 的操作输入了错误的验证码`,
+      control_active: (who, what) => `${who} 开始操作设备。在采集终端上确认：${WAYS[what] ?? what}`,
+      control_over: (who, what, _on, by) =>
+        `${endOf(controlZh.ends, what)}${who}${by === "" ? "" : `；由 ${by}`}`,
+      control_pressed: (who, what) => `${who} 按下：${what}`,
     },
   },
   verify: verifyZh,

@@ -1,7 +1,7 @@
 import { Store } from "../../room/store";
 import { ReplayClock } from "./clock";
 import { frameUs } from "./plan";
-import type { Timeline } from "./timeline";
+import { openingUs, type Timeline } from "./timeline";
 import { PieceLoader, type LoadRun } from "./pieceLoader";
 import type { Load } from "./sourceFeeder";
 import { TrackPlayer, type TrackState } from "./trackPlayer";
@@ -68,8 +68,7 @@ export class ReplayPlayer {
     this.players = timeline.tracks.map(
       (track) => new TrackPlayer(track, source, this.noteLanes, this.lookAgain),
     );
-    const begins = timeline.tracks.flatMap((track) => track.segments.slice(0, 1)).map((one) => one.fromUs);
-    if (begins.length > 0) this.clock.seek(Math.min(...begins), this.now());
+    this.clock.seek(openingUs(timeline), this.now());
   }
 
   get positionUs(): number {

@@ -58,6 +58,16 @@ export function buildTimeline(entries: readonly Entry[]): Timeline {
   };
 }
 
+/** Feeds of one consultation begin within this of each other: a replay opens when all of them are there. */
+const TOGETHER_US = 1_000_000;
+
+/** Where a replay opens: when something is seen or heard first, and with it what begins a moment later. */
+export function openingUs(timeline: Pick<Timeline, "tracks">): number {
+  const begins = timeline.tracks.flatMap((track) => track.segments.slice(0, 1)).map((one) => one.fromUs);
+  const first = Math.min(...begins);
+  return Math.max(0, ...begins.filter((begin) => begin - first <= TOGETHER_US));
+}
+
 const RANK: Record<string, number> = { device: 0, screen: 1, camera: 2, microphone: 3 };
 
 function tracksOf(entries: readonly Entry[]): Track[] {

@@ -10,6 +10,7 @@ const KINDS: readonly EventKind[] = [
   "people",
   "chat",
   "drawing",
+  "control",
   "opinion",
   "consent",
   "pause",
@@ -82,5 +83,9 @@ function Marks({ marks, player }: { marks: readonly Mark[]; player: ReplayPlayer
 function MarkWords({ mark }: { mark: Mark }) {
   const words = useReplayText().events;
   const say = words.types[mark.type];
-  return <span>{say === undefined ? mark.type : say(mark.who || words.somebody, mark.what, mark.on)}</span>;
+  return (
+    <span>
+      {say === undefined ? mark.type : say(mark.who || words.somebody, mark.what, mark.on, mark.by ?? "")}
+    </span>
+  );
 }

@@ -91,7 +91,7 @@ export class ControlDesk {
 
   /** Read. */
   forget(feed: string): void {
-    this.set({ ended: without(this.store.get().ended, feed) });
+    this.set({ ended: without(this.store.get().ended, feed), problem: null });
   }
 
   /** The room is away: nothing is held any more. */

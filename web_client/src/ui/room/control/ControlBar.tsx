@@ -62,15 +62,7 @@ function Bar({ feed, desk, usable }: { feed: Feed; desk: ControlDesk; usable: bo
   return (
     <div className="control-bar" data-testid={`control-${feed.id}`} data-stage="ended">
       <span role="status">{refused || mine}</span>
-      <button
-        type="button"
-        data-testid="control-seen"
-        onClick={() => {
-          desk.forget(feed.id);
-        }}
-      >
-        {text.control.seen}
-      </button>
+      <SeenButton desk={desk} feed={feed.id} />
     </div>
   );
 }
@@ -87,19 +79,42 @@ function Going({ control, desk, usable }: { control: Control; desk: ControlDesk;
       <strong role="status">{active ? said : waits}</strong>
       <TimeLeft control={control} desk={desk} />
       {active && mine && usable && <UseButton />}
-      {(mine || desk.hosts) && (
-        <button
-          type="button"
-          className={active ? "danger" : ""}
-          data-testid={active ? "stop-control" : "take-back"}
-          onClick={() => {
-            desk.end(control);
-          }}
-        >
-          {active ? words.stop : words.takeBack}
-        </button>
-      )}
+      {(mine || desk.hosts) && <EndControl control={control} desk={desk} mine={mine} />}
     </div>
+  );
+}
+
+/** What is to be read has been read. */
+export function SeenButton({ desk, feed }: { desk: ControlDesk; feed: string }) {
+  return (
+    <button
+      type="button"
+      data-testid="control-seen"
+      onClick={() => {
+        desk.forget(feed);
+      }}
+    >
+      {useText().text.control.seen}
+    </button>
+  );
+}
+
+/** Stops what is active; before, the same is taken back by whose it is, and refused or cancelled by hosts. */
+export function EndControl({ control, desk, mine }: { control: Control; desk: ControlDesk; mine: boolean }) {
+  const words = useText().text.control;
+  const { stage } = control;
+  const before = mine ? "takeBack" : stage === "asked" ? "refuse" : "cancel";
+  return (
+    <button
+      type="button"
+      className={stage === "active" ? "danger" : ""}
+      data-testid={stage === "active" ? "stop-control" : mine ? "take-back" : "refuse-control"}
+      onClick={() => {
+        desk.end(control);
+      }}
+    >
+      {words[stage === "active" ? "stop" : before]}
+    </button>
   );
 }
 

@@ -1,11 +1,11 @@
-import { use, useEffect, useId, useRef, type ReactNode } from "react";
+import { use, useEffect, useId, useRef } from "react";
 import { useText } from "../../../i18n/useText";
 import type { Control } from "../../../protocol/messages";
 import type { ControlDesk } from "../../../room/control/controlDesk";
 import { useStore } from "../../hooks";
 import { useKeptFocus } from "../../useKeptFocus";
 import { chime } from "../chime";
-import { TimeLeft } from "./ControlBar";
+import { EndControl, SeenButton, TimeLeft } from "./ControlBar";
 import { ControlContext, endWords, problemWords, whoWords } from "./useControl";
 import "./control.css";
 
@@ -46,15 +46,7 @@ function Notices({ desk, large }: { desk: ControlDesk; large: string | null }) {
             <span role="status">
               <strong>{text.control.over(end.control.name, end.control.feed)}</strong> {endWords(end, text)}
             </span>
-            <button
-              type="button"
-              data-testid="control-seen"
-              onClick={() => {
-                desk.forget(end.control.feed);
-              }}
-            >
-              {text.control.seen}
-            </button>
+            <SeenButton desk={desk} feed={end.control.feed} />
           </li>
         ))}
       </ul>
@@ -67,75 +59,43 @@ function Notices({ desk, large }: { desk: ControlDesk; large: string | null }) {
   );
 }
 
+/** What a host can do about a control as far as it is: decide; confirm it at the box; stop it. */
 function Item({ control, desk }: ItemProps) {
-  if (control.stage === "asked") return <Asked control={control} desk={desk} />;
-  if (control.stage === "granted") return <Granted control={control} desk={desk} />;
-  return <Active control={control} desk={desk} />;
-}
-
-function Frame({ control, desk, title, children }: ItemProps & { title: string; children: ReactNode }) {
+  const { text } = useText();
+  const words = text.control;
+  const { stage, ways, feed } = control;
+  const title = { asked: words.asks, granted: words.confirm, active: words.controlsFeed }[stage];
   return (
-    <li className="notice" data-testid={`control-notice-${control.stage}`}>
+    <li className="notice" data-testid={`control-notice-${stage}`}>
       <span>
-        <strong role="status">{title}</strong> <TimeLeft control={control} desk={desk} />
+        <strong role="status">{title(whoWords(control, text), feed)}</strong>{" "}
+        <TimeLeft control={control} desk={desk} />
       </span>
-      {children}
+      {stage === "asked" &&
+        MINUTES.map((minutes) => (
+          <button
+            key={minutes}
+            type="button"
+            data-testid={`grant-${minutes}`}
+            onClick={() => {
+              desk.grant(control, minutes);
+            }}
+          >
+            {words.allow(minutes)}
+          </button>
+        ))}
+      {stage === "granted" && (
+        <>
+          <p className="control-ways">{ways.map((way) => words.ways[way]).join(words.or)}</p>
+          {ways.includes("code") && <CodeField control={control} desk={desk} />}
+        </>
+      )}
+      <EndControl control={control} desk={desk} mine={false} />
     </li>
   );
 }
 
-function EndButton({ control, desk, words, testId }: ItemProps & { words: string; testId: string }) {
-  return (
-    <button
-      type="button"
-      className={control.stage === "active" ? "danger" : ""}
-      data-testid={testId}
-      onClick={() => {
-        desk.end(control);
-      }}
-    >
-      {words}
-    </button>
-  );
-}
-
-function Asked({ control, desk }: ItemProps) {
-  const { text } = useText();
-  const words = text.control;
-  return (
-    <Frame control={control} desk={desk} title={words.asks(whoWords(control, text), control.feed)}>
-      {MINUTES.map((minutes) => (
-        <button
-          key={minutes}
-          type="button"
-          data-testid={`grant-${minutes}`}
-          onClick={() => {
-            desk.grant(control, minutes);
-          }}
-        >
-          {words.allow(minutes)}
-        </button>
-      ))}
-      <EndButton control={control} desk={desk} words={words.refuse} testId="refuse-control" />
-    </Frame>
-  );
-}
-
-/** Whoever sits beside the device has to agree there, too: it says how. */
-function Granted({ control, desk }: ItemProps) {
-  const { text } = useText();
-  const words = text.control;
-  const wrong = control.tries_left < 3 ? `${words.wrongCode} ${words.triesLeft(control.tries_left)}` : "";
-  return (
-    <Frame control={control} desk={desk} title={words.confirm(whoWords(control, text), control.feed)}>
-      <p className="control-ways">{control.ways.map((way) => words.ways[way]).join(words.or)}</p>
-      {control.ways.includes("code") && <CodeField control={control} desk={desk} wrong={wrong} />}
-      <EndButton control={control} desk={desk} words={words.cancel} testId="refuse-control" />
-    </Frame>
-  );
-}
-
-function CodeField({ control, desk, wrong }: ItemProps & { wrong: string }) {
+function CodeField({ control, desk }: ItemProps) {
   const words = useText().text.control;
   const problem = useId();
   return (
@@ -168,20 +128,9 @@ function CodeField({ control, desk, wrong }: ItemProps & { wrong: string }) {
         {words.check}
       </button>
       <span id={problem} role="status" className="problem">
-        {wrong}
+        {control.tries_left < 3 && `${words.wrongCode} ${words.triesLeft(control.tries_left)}`}
       </span>
     </form>
-  );
-}
-
-function Active({ control, desk }: ItemProps) {
-  const { text } = useText();
-  const words = text.control;
-  const title = words.controlsFeed(whoWords(control, text), control.feed);
-  return (
-    <Frame control={control} desk={desk} title={title}>
-      <EndButton control={control} desk={desk} words={words.stop} testId="stop-control" />
-    </Frame>
   );
 }
 
