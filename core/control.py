@@ -52,7 +52,7 @@ is gone, or says nothing any more; the box is gone; a privacy pause; the gadget 
 """
 
 _CODES: Final = re.compile(
-    r"Key[A-Z]|Digit\d|F(?:[1-9]|1\d|2[0-4])|Arrow(?:Up|Down|Left|Right)|Numpad(?:\d|Add|Subtract|Multiply|Divide"
+    r"Key[A-Z]|Digit[0-9]|F(?:[1-9]|1[0-9]|2[0-4])|Arrow(?:Up|Down|Left|Right)|Numpad(?:[0-9]|Add|Subtract|Multiply|Divide"
     r"|Decimal|Enter|Equal|Comma)|(?:Shift|Control|Alt|Meta)(?:Left|Right)|Escape|Enter|Tab|Backspace|Space|Minus"
     r"|Equal|BracketLeft|BracketRight|Backslash|Semicolon|Quote|Backquote|Comma|Period|Slash|CapsLock|PrintScreen"
     r"|ScrollLock|Pause|Insert|Home|PageUp|Delete|End|PageDown|NumLock|IntlBackslash|ContextMenu"
@@ -71,7 +71,7 @@ def _known(code: str) -> str:
 
 
 KeyCode = Annotated[str, Field(max_length=20), AfterValidator(_known)]
-ControlCode = Annotated[str, Field(pattern=r"^\d{6}$", repr=False)]
+ControlCode = Annotated[str, Field(pattern=r"^[0-9]{6}$", repr=False)]
 
 
 class _Model(BaseModel):

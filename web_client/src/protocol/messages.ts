@@ -1,5 +1,5 @@
 // Generated from core/messages.py by `npm run types`; do not edit.
-// schema sha256: 9fbdf5be26bf8d9a650450504f8c2d6ee9eae4b0eb0d401cd7cdde5242996390
+// schema sha256: cb410e3fbf17ec679887a72ea0db39cb556a8f6c9dd673bd688baf7560689eaa
 // content sha256: 7e92697f656cb09185d450faf10fb8a8af7ee309681be9489de0ea1c99031629
 
 export type ClientMessage =
