@@ -109,7 +109,7 @@ def test_asked_allowed_confirmed_by_the_code_pressed_and_stopped(scene: Scene) -
 
     type_and_click(scene)
 
-    site.get_by_test_id("stop-control").first.click()
+    site.get_by_test_id("control-notice-active").get_by_test_id("stop-control").click()
     expect(wang.get_by_test_id(f"control-{FEED}")).to_contain_text("Control was stopped")
     not_see(wang, "control-surface")
     told = len(box.pressed)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 
 from tests.support.states.boxes import box_states
 from tests.support.states.cast import Cast, State
+from tests.support.states.control import control_states
 from tests.support.states.doors import door_states
 from tests.support.states.endings import ending_states
 from tests.support.states.onsite import on_site_states
@@ -26,6 +27,7 @@ GROUPS: dict[str, Group] = {
     "room": room_states,
     "troubles": trouble_states,
     "onsite": on_site_states,
+    "control": control_states,
     "endings": ending_states,
     "replay": replay_states,
 }
