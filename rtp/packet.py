@@ -18,7 +18,7 @@ _MAX_CSRCS: Final = 15
 _MAX_PADDING_BYTES: Final = 255
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, init=False)
 class RtpPacket:
     """One RTP packet, taken apart.
 
@@ -28,17 +28,44 @@ class RtpPacket:
     identity.
     """
 
-    ssrc: int = 0
-    payload_type: int = 0
-    sequence_number: int = 0
-    timestamp: int = 0
-    marker: bool = False
-    csrcs: tuple[int, ...] = ()
-    extension_profile: int | None = None
-    extension: bytes = b""
-    payload: bytes = b""
-    padding_bytes: int = 0
-    arrival_ns: int = field(default=0, compare=False)
+    ssrc: int
+    payload_type: int
+    sequence_number: int
+    timestamp: int
+    marker: bool
+    csrcs: tuple[int, ...]
+    extension_profile: int | None
+    extension: bytes
+    payload: bytes
+    padding_bytes: int
+    arrival_ns: int = field(compare=False)
+
+    def __init__(
+        self,
+        ssrc: int = 0,
+        payload_type: int = 0,
+        sequence_number: int = 0,
+        timestamp: int = 0,
+        marker: bool = False,
+        csrcs: tuple[int, ...] = (),
+        extension_profile: int | None = None,
+        extension: bytes = b"",
+        payload: bytes = b"",
+        padding_bytes: int = 0,
+        arrival_ns: int = 0,
+    ) -> None:
+        # A generated one stays interpreted where this is compiled, and this runs for every packet.
+        self.ssrc = ssrc
+        self.payload_type = payload_type
+        self.sequence_number = sequence_number
+        self.timestamp = timestamp
+        self.marker = marker
+        self.csrcs = csrcs
+        self.extension_profile = extension_profile
+        self.extension = extension
+        self.payload = payload
+        self.padding_bytes = padding_bytes
+        self.arrival_ns = arrival_ns
 
     def header(self) -> bytes:
         """The header with CSRCs and extension: what SRTP authenticates but does not encrypt.

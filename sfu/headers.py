@@ -22,7 +22,7 @@ from rtp.extensions import (
 )
 from rtp.packet import HEADER_BYTES, RtpPacket
 from sfu.header_block import HeaderBlock, header_block
-from transport.native.engine import NativeBatch
+from transport.native.batch import NativeBatch
 
 HOP_BY_HOP: Final = frozenset({TRANSPORT_CC, ABS_SEND_TIME, MID, RID, REPAIRED_RID, PLAYOUT_DELAY})
 """They describe one hop: never copied. All others, known or not, survive."""

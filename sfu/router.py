@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from itertools import groupby
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from core.clock import NS_PER_US
@@ -64,24 +62,24 @@ class Router:
         links = list(work)
         self._turn += 1
         start = self._turn % len(links) if links else 0
-        with self.collecting():
+        self.begin_collecting()
+        try:
             for link in links[start:] + links[:start]:
                 self._serve(link, work[link], now_ns)
+        finally:
+            self.end_collecting()
         self._observe(arrivals, unix_ns())
 
-    @contextmanager
-    def collecting(self) -> Iterator[None]:
-        """What the engine can do is done for all subscribers at once."""
-        fan_out = self._fan_out
-        if fan_out is None:
-            yield
-            return
-        fan_out.collecting = True
-        try:
-            yield
-        finally:
-            fan_out.collecting = False
-            fan_out.run()
+    def begin_collecting(self) -> None:
+        """Until `end_collecting`, what the engine can do waits, to be done for all subscribers at once."""
+        if self._fan_out is not None:
+            self._fan_out.collecting = True
+
+    def end_collecting(self) -> None:
+        """Do it. (A pair of calls: a generator's context costs more than some subscriber's forwarding.)"""
+        if self._fan_out is not None:
+            self._fan_out.collecting = False
+            self._fan_out.run()
 
     def _serve(self, link: Downlink, work: list[Work], now_ns: int) -> None:
         outlet = self._outlets.get(link)
@@ -95,8 +93,11 @@ class Router:
             outlet.fail(error)
 
     def _observe(self, arrivals: Sequence[int], now_unix_ns: int) -> None:
-        add = self._metrics.inside.add
-        for arrival_ns, together in groupby(arrivals):  # most came with others
+        inside, count, position = self._metrics.inside, len(arrivals), 0
+        while position < count:
+            start, arrival_ns = position, arrivals[position]
+            while position < count and arrivals[position] == arrival_ns:  # most came with others
+                position += 1
             if arrival_ns:
-                add((now_unix_ns - arrival_ns) // NS_PER_US, len(list(together)))
+                inside.add((now_unix_ns - arrival_ns) // NS_PER_US, position - start)
         self._metrics.counters.batches += 1

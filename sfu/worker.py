@@ -202,10 +202,13 @@ class Worker:
         self._hurry_timer = None
         now_ns = self.clock.monotonic_ns()
         sessions, self._hurrying = list(self._hurrying), {}
-        with self.router.collecting():
+        self.router.begin_collecting()
+        try:
             for session in sessions:
                 if session.hurry(now_ns):
                     self.hurry(session)
+        finally:
+            self.router.end_collecting()
 
     # time
 

@@ -13,7 +13,8 @@ from typing import Final
 
 import structlog
 
-from transport.native.engine import CONTROL_BYTES, Engine, NativeBatch, NativeCipher, PathHead, Totals
+from transport.native.batch import NativeBatch
+from transport.native.engine import CONTROL_BYTES, Engine, NativeCipher, PathHead, Totals
 from transport.segmentation import MAX_RUN_BYTES
 from transport.udp import Address, Local, UdpPort
 

@@ -17,7 +17,8 @@ from core.clock import SystemClock
 from rtp.srtp import SrtpKeys, SrtpProfile, SrtpReceiver, SrtpSender
 from rtp.srtp_keys import derive_rtp_keys
 from transport.lane import MAX_JOBS, FanOut, Lane, path_head
-from transport.native.engine import Engine, NativeBatch, load_engine
+from transport.native.batch import NativeBatch
+from transport.native.engine import Engine, load_engine
 from transport.udp import Address, Local, UdpPort
 
 PROFILES = [SrtpProfile.AEAD_AES_256_GCM, SrtpProfile.AEAD_AES_128_GCM]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import ssl
-from array import array
-from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -50,19 +48,6 @@ class Totals(ctypes.Structure):
     _fields_ = tuple(
         (name, ctypes.c_uint64)
         for name in ("datagrams", "calls", "dropped_full", "send_errors", "fallbacks", "failed")
-    )
-
-
-class BatchHead(ctypes.Structure):
-    """`tc_batch`."""
-
-    _fields_ = (
-        ("headers", ctypes.c_char_p),
-        ("payloads", ctypes.c_char_p),
-        ("header_at", ctypes.c_void_p),
-        ("payload_at", ctypes.c_void_p),
-        ("number_at", ctypes.c_void_p),
-        ("count", ctypes.c_uint32),
     )
 
 
@@ -129,36 +114,6 @@ class NativeCipher:
         handle, self.handle = getattr(self, "handle", 0), 0
         if handle:
             self._engine.cipher_free(handle)
-
-
-class NativeBatch:
-    """`tc_batch` with what it points to: header templates (sequence number and SSRC of no meaning, timestamp
-    the source's), payloads, and where the transport-wide numbers stand (`None`: without).
-    """
-
-    __slots__ = ("_head", "_keep", "address")
-
-    def __init__(
-        self, headers: Sequence[bytes], payloads: Sequence[bytes], number_at: Sequence[int] | None
-    ) -> None:
-        places = array("h", number_at if number_at is not None else [-1] * len(headers))
-        header_at, payload_at = array("I", _ends(headers)), array("I", _ends(payloads))
-        head = BatchHead(b"".join(headers), b"".join(payloads))
-        head.header_at = header_at.buffer_info()[0]
-        head.payload_at = payload_at.buffer_info()[0]
-        head.number_at = places.buffer_info()[0]
-        head.count = len(headers)
-        self._head = head
-        self._keep = (places, header_at, payload_at)
-        self.address = ctypes.addressof(head)
-
-
-def _ends(parts: Sequence[bytes]) -> Iterator[int]:
-    end = 0
-    yield 0
-    for part in parts:
-        end += len(part)
-        yield end
 
 
 @cache

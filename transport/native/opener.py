@@ -19,9 +19,9 @@ _SEQ_SSRC: Final = struct.Struct("!2xH4xI")
 _EXTENDED: Final = struct.Struct("!xBHIIH")
 _WITH_EXTENSION: Final = 0x90
 
-_plaintext: Final = ctypes.create_string_buffer(BUFFER_BYTES)
+_plaintext: Final = memoryview(bytearray(BUFFER_BYTES))
 _headers: Final = (ctypes.c_uint16 * (BUFFER_BYTES // _MIN_BYTES + 1))()
-_plaintext_at: Final = ctypes.addressof(_plaintext)
+_plaintext_at: Final = ctypes.addressof(ctypes.c_char.from_buffer(_plaintext))
 _headers_at: Final = ctypes.addressof(_headers)
 
 
@@ -54,18 +54,22 @@ class NativeOpener:
             self._cipher.handle, sealed, len(sealed), size, ssrc, index, _plaintext_at, _headers_at
         )
         self._receiver.opened(ssrc, opened)
-        packets = []
-        for at, datagram, header_bytes in zip(
-            range(_plaintext_at, _plaintext_at + opened * size, size), datagrams, _headers, strict=False
-        ):
-            packets.append(_packet(ctypes.string_at(at, len(datagram) - TAG_BYTES), header_bytes, arrival_ns))
+        packets: list[RtpPacket] = []
+        plaintext = _plaintext[: opened * size].tobytes()
+        start = 0
+        for header_bytes in _headers[:opened]:
+            end = start + len(datagrams[len(packets)]) - TAG_BYTES
+            packets.append(_packet(plaintext, start, end, header_bytes, arrival_ns))
+            start += size
         return packets
 
 
-def _packet(plain: bytes, header_bytes: int, arrival_ns: int) -> RtpPacket:
-    if plain[0] != _WITH_EXTENSION:
-        return packet_from_parts(plain, plain[header_bytes:], arrival_ns)
-    second, sequence_number, timestamp, ssrc, profile = _EXTENDED.unpack_from(plain)
+def _packet(plaintext: bytes, start: int, end: int, header_bytes: int, arrival_ns: int) -> RtpPacket:
+    """The one between `start` and `end`."""
+    body = start + header_bytes
+    if plaintext[start] != _WITH_EXTENSION:
+        return packet_from_parts(plaintext[start:body], plaintext[body:end], arrival_ns)
+    second, sequence_number, timestamp, ssrc, profile = _EXTENDED.unpack_from(plaintext, start)
     return RtpPacket(
         ssrc,
         second & 0x7F,
@@ -74,8 +78,8 @@ def _packet(plain: bytes, header_bytes: int, arrival_ns: int) -> RtpPacket:
         second > 127,
         (),
         profile,
-        plain[16:header_bytes],
-        plain[header_bytes:],
+        plaintext[start + 16 : body],
+        plaintext[body:end],
         0,
         arrival_ns,
     )
