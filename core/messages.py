@@ -104,6 +104,8 @@ class TrackInfo(Model):
     """Boxes' pictures, once their box has said it."""
     control_ways: tuple[ControlWay, ...] = ()
     """Its device's console can be controlled, confirmed in one of these ways; empty: it cannot."""
+    control_minutes: int = Field(default=CONTROL_MINUTES_MAX, ge=1, le=CONTROL_MINUTES_MAX)
+    """For so long at most."""
 
 
 class Consent(Model):
@@ -494,6 +496,8 @@ class OfferControl(Model):
     type: Literal["offer_control"] = "offer_control"
     feed: Identifier
     ways: tuple[ControlWay, ...] = Field(max_length=3)
+    max_minutes: int = Field(default=CONTROL_MINUTES_MAX, ge=1, le=CONTROL_MINUTES_MAX)
+    """No more is granted, whatever a host says."""
 
 
 class AskControl(Model):
@@ -534,6 +538,8 @@ class Press(Model):
     type: Literal["press"] = "press"
     control_id: Identifier
     pressed: Pressed
+    said_us: int = Field(ge=0, le=2**53 - 1)
+    """When, by the server's clock as the sender knows it. What the network held back for long is not pressed."""
 
 
 class ControlAnswer(Model):

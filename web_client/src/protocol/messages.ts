@@ -1,6 +1,6 @@
 // Generated from core/messages.py by `npm run types`; do not edit.
-// schema sha256: cb410e3fbf17ec679887a72ea0db39cb556a8f6c9dd673bd688baf7560689eaa
-// content sha256: 7e92697f656cb09185d450faf10fb8a8af7ee309681be9489de0ea1c99031629
+// schema sha256: 59f9bfe77042671cb4c57589327834f48734f355b79e0987f80c9439097d8976
+// content sha256: dc76959a7cdc88509ec04dd98cb27638b676203e142c30d2d6eed8f9e020f35a
 
 export type ClientMessage =
   | Hello
@@ -782,6 +782,7 @@ export interface UnsupportedTrack {
  */
 export interface OfferControl {
   feed: string;
+  max_minutes?: number;
   type: "offer_control";
   ways: ("code" | "touch" | "badge")[];
 }
@@ -868,6 +869,7 @@ export interface Pong {
 export interface Press {
   control_id: string;
   pressed: Pressed;
+  said_us: number;
   type: "press";
 }
 /**
@@ -900,6 +902,7 @@ export interface Published {
  */
 export interface TrackInfo {
   codec: "H264" | "VP8" | "VP9" | "AV1" | "opus";
+  control_minutes: number;
   control_ways: ("code" | "touch" | "badge")[];
   feed: string;
   kind: "audio" | "video";
