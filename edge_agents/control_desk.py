@@ -30,8 +30,8 @@ CODE_TRIES: Final = 3
 BADGE_TRIES: Final = 5
 """More than of codes: a scanner reads whatever is held before it."""
 CODE_RESTS_S: Final = 60
-"""After three wrong codes the next grant shows none for so long: a code cannot be found by being granted
-again and again."""
+"""After three wrong codes, in however many controls, none is shown and none is right for so long: a code
+cannot be found by being granted again and again."""
 _RELEASE_AFTER_NS: Final = int(RELEASE_AFTER_S * NS_PER_S)
 _SILENT_AFTER_NS: Final = int(SILENT_AFTER_S * NS_PER_S)
 _NS_PER_MINUTE: Final = 60 * NS_PER_S
@@ -63,7 +63,6 @@ class _Held:
     until_ns: int
     code: str = field(repr=False)
     active: bool = False
-    tries_left: int = CODE_TRIES
     badges_left: int = BADGE_TRIES
     heard_ns: int = 0
     """When whoever controls last gave a sign of life."""
@@ -77,7 +76,9 @@ class ControlDesk:
         self._hands = Hands(terms.devices)
         self._held: _Held | None = None
         self._paused = False
-        self._code_rests_until_ns = 0
+        self._codes_wrong = 0
+        """Since one was confirmed here, or since codes rested last: a new grant brings no new tries."""
+        self._codes_rest_until_ns = 0
 
     @property
     def holds(self) -> bool:
@@ -89,7 +90,8 @@ class ControlDesk:
     def granted(self, control: Control, code: str, now_ns: int) -> list[Outcome]:
         """A host allowed it: from now on it can be confirmed here. `code`: six random digits.
 
-        Told again of the same one, nothing changes: neither its code nor its time.
+        Told again of the same one, nothing changes: neither its code nor its time. While codes rest, a box
+        that takes nothing else refuses.
         """
         if self._is(control.control_id) or control.stage != "granted" or not control.minutes:
             return []
@@ -97,8 +99,10 @@ class ControlDesk:
         letting_go = LetGo(self._hands.let_go())
         if self._paused:
             return [letting_go, _ended(control.control_id, "paused")]
-        shown = "code" in self._terms.ways and now_ns >= self._code_rests_until_ns
-        self._held = _Held(control, now_ns + ANSWER_WITHIN_S * NS_PER_S, code if shown else "")
+        if self._terms.ways == ("code",) and self._codes_rest(now_ns):
+            return [letting_go, _ended(control.control_id, "wrong_code")]
+        asked = "code" in self._terms.ways
+        self._held = _Held(control, now_ns + ANSWER_WITHIN_S * NS_PER_S, code if asked else "")
         return [letting_go]
 
     def over(self, control_id: str) -> list[Outcome]:
@@ -115,16 +119,19 @@ class ControlDesk:
         return self._end("paused") if paused else []
 
     def code_typed(self, control_id: str, code: str, now_ns: int) -> list[Outcome]:
-        """By a host, in the room."""
+        """By a host, in the room. While codes rest, and where none is taken, it is wrong and costs no try."""
         outcomes, held = self.tick(now_ns), self._waiting(control_id)
         if held is None:
             return outcomes
-        if held.code and hmac.compare_digest(held.code.encode(), code.encode()):
+        wrong = ControlAnswer(control_id=control_id, answer="wrong_code")
+        if not held.code or self._codes_rest(now_ns):
+            return [*outcomes, wrong]
+        if hmac.compare_digest(held.code.encode(), code.encode()):
             return outcomes + self._confirm(held, "code", now_ns)
-        held.tries_left -= 1
-        if held.tries_left > 0:
-            return [*outcomes, ControlAnswer(control_id=control_id, answer="wrong_code")]
-        self._code_rests_until_ns = now_ns + CODE_RESTS_S * NS_PER_S
+        self._codes_wrong += 1
+        if self._codes_wrong < CODE_TRIES:
+            return [*outcomes, wrong]
+        self._codes_wrong, self._codes_rest_until_ns = 0, now_ns + CODE_RESTS_S * NS_PER_S
         return outcomes + self._end("wrong_code")
 
     def pressed(
@@ -201,15 +208,19 @@ class ControlDesk:
             minutes=self._minutes(held),
             left_s=max(0, -((now_ns - held.until_ns) // NS_PER_S)),
             ways=self._terms.ways,
-            code="" if held.active else held.code,
-            tries_left=held.tries_left,
+            code="" if held.active or self._codes_rest(now_ns) else held.code,
+            tries_left=CODE_TRIES - self._codes_wrong,
             wrong_badge=held.badges_left < BADGE_TRIES,
         )
 
     def _confirm(self, held: _Held, way: ControlWay, now_ns: int) -> list[Outcome]:
+        self._codes_wrong = 0
         held.active, held.heard_ns = True, now_ns
         held.until_ns = now_ns + self._minutes(held) * _NS_PER_MINUTE
         return [ControlAnswer(control_id=held.control.control_id, answer="confirmed", way=way)]
+
+    def _codes_rest(self, now_ns: int) -> bool:
+        return now_ns < self._codes_rest_until_ns
 
     def _minutes(self, held: _Held) -> int:
         return min(held.control.minutes, self._terms.max_minutes)

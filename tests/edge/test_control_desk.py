@@ -80,6 +80,12 @@ class Beside:
     def tick(self) -> None:
         self.do(self.desk.tick(self.now_ns))
 
+    def shown(self) -> tuple[str, int]:
+        """The code, and the tries that are left."""
+        status = self.desk.status(self.now_ns)
+        assert status is not None
+        return status.code, status.tries_left
+
     def grant(self, control_id: str = "c_1", **more: Any) -> None:
         self.do(self.desk.granted(control(control_id, **more), CODE, self.now_ns))
 
@@ -151,22 +157,70 @@ def test_the_server_alone_makes_nothing_active(beside: Beside) -> None:
     assert beside.reports == 0
 
 
-def test_three_wrong_codes_end_it_and_the_next_grant_shows_none_for_a_minute(beside: Beside) -> None:
+WRONG: tuple[str, str | None] = ("wrong_code", None)
+
+
+def test_three_wrong_codes_end_it_and_for_a_minute_none_is_shown_and_none_is_right(beside: Beside) -> None:
     beside.grant()
     for _ in range(3):
         beside.type_code("999999")
-    wrong: tuple[str, str | None] = ("wrong_code", None)
-    assert beside.answers == [wrong, wrong, ("ended", "wrong_code")]
+    assert beside.answers == [WRONG, WRONG, ("ended", "wrong_code")]
     beside.type_code()
     assert len(beside.answers) == 3
+    beside.passes(10)
     beside.grant("c_2")
-    status = beside.desk.status(beside.now_ns)
-    assert status is not None
-    assert status.code == ""
+    assert beside.shown() == ("", 3)
+    for _ in range(3):
+        beside.type_code(CODE, "c_2")
+    assert beside.answers[3:] == [WRONG] * 3, "costs no try, and ends nothing"
+    beside.passes(CODE_RESTS_S - 10.001)
     beside.type_code(CODE, "c_2")
-    assert beside.answers[-1] == wrong
+    assert beside.shown() == ("", 3)
+    beside.passes(0.001)
+    assert beside.shown() == (CODE, 3), "by time, not by grant"
+    beside.type_code(CODE, "c_2")
+    assert beside.answers[-1] == ("confirmed", "code")
+
+
+def test_while_codes_rest_another_way_confirms(beside: Beside) -> None:
+    beside.grant()
+    for _ in range(3):
+        beside.type_code("999999")
+    beside.grant("c_2")
     beside.touch("c_2")
     assert beside.answers[-1] == ("confirmed", "touch")
+
+
+def test_a_new_grant_brings_no_new_tries(beside: Beside) -> None:
+    for number, told in enumerate((WRONG, WRONG, ("ended", "wrong_code"))):
+        beside.grant(f"c_{number}")
+        assert beside.shown() == (CODE, 3 - number)
+        beside.type_code("999999", f"c_{number}")
+        assert beside.answers[-1] == told
+        beside.do(beside.desk.over(f"c_{number}"))
+    beside.grant("c_9")
+    assert beside.shown()[0] == ""
+
+
+def test_what_was_confirmed_here_brings_all_tries_back(beside: Beside) -> None:
+    for control_id in ("c_1", "c_2"):
+        beside.grant(control_id)
+        for _ in range(2):
+            beside.type_code("999999", control_id)
+        beside.type_code(CODE, control_id)
+        beside.do(beside.desk.over(control_id))
+    beside.grant("c_3")
+    assert beside.shown() == (CODE, 3)
+
+
+def test_a_box_that_takes_codes_alone_refuses_while_they_rest() -> None:
+    beside = Beside(replace(TERMS, ways=("code",)))
+    beside.grant()
+    for _ in range(3):
+        beside.type_code("999999")
+    beside.grant("c_2")
+    assert beside.answers[-1] == ("ended", "wrong_code")
+    assert not beside.desk.holds
     beside.passes(CODE_RESTS_S)
     beside.grant("c_3")
     beside.type_code(CODE, "c_3")
