@@ -539,7 +539,7 @@ class Press(Model):
     control_id: Identifier
     pressed: Pressed
     said_us: int = Field(ge=0, le=2**53 - 1)
-    """When, by the server's clock as the sender knows it. What the network held back for long is not pressed."""
+    """When, by the server's clock as the sender knows it: what a network held back is not pressed."""
 
 
 class ControlAnswer(Model):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from core.control import ControlEnd
+from core.control import RELEASE_AFTER_S, ControlEnd
 from core.errors import Conflict, Forbidden, RemoteError
 from core.messages import (
     AskControl,
@@ -28,11 +28,12 @@ from signaling.members import Member
 from signaling.rooms import Room
 
 THE_SERVICE: Final = "service:signaling"
+US_PER_S: Final = 1_000_000
 
 
 async def offer(context: Context, room: Room, box: Member, offered: OfferControl) -> None:
     """Raises `NotFound` for a feed that is not the box's own. A box that says it anew knows of no control."""
-    context.service.deliver(room, room.set_control_ways(box, offered.feed, offered.ways))
+    context.service.deliver(room, room.set_control(box, offered))
     held = room.controls.of_feed(offered.feed)
     if held is not None:
         await end(context, room, held, "box_left")
@@ -54,9 +55,8 @@ async def ask(context: Context, room: Room, member: Member, wanted: AskControl) 
     held = room.controls.ask(
         member.participant,
         member.subject,
-        wanted.feed,
         track.subject,
-        track.info.control_ways,
+        track.info,
         service.now_us(),
     )
     try:
@@ -64,6 +64,8 @@ async def ask(context: Context, room: Room, member: Member, wanted: AskControl) 
     except BaseException:
         room.controls.end(held, "withdrawn", "", service.now_us())
         raise
+    if room.controls.of_feed(wanted.feed) is not held:
+        return  # it ended meanwhile, and everybody knows
     _tell(context, room, held, changed(held, member.participant.name, service.now_us()))
 
 
@@ -95,8 +97,8 @@ async def answered(context: Context, room: Room, box: Member, answer: ControlAns
     else:
         _tell(context, room, held, changed(held, box.participant.name, now_us, answer.way))
         if answer.answer == "confirmed":
-            await _write_down(context, room, held, box.subject, "control_begin")
             _leaf(context, room, held, "begin")
+            await _write_down(context, room, held, box.subject, "control_begin")
 
 
 async def stop(context: Context, room: Room, member: Member, wanted: EndControl) -> None:
@@ -110,17 +112,21 @@ async def stop(context: Context, room: Room, member: Member, wanted: EndControl)
 
 
 def press(context: Context, room: Room, member: Member, wanted: Press) -> None:
-    """To the box; what changes anything, into the archive, too. Raises `RemoteError`s: over, not theirs."""
-    held = room.controls.pressing(wanted.control_id, member.id)
+    """To the box; what changes anything, into the archive, too. What a network held back is dropped: the
+    console may show something else by now. Raises `RemoteError`s: over, not theirs.
+    """
+    held, now_us = room.controls.pressing(wanted.control_id, member.id), context.service.now_us()
     box = room.box_of(held.box_subject)
-    if box is None or _why_over(room, held, context.service.now_us()) is not None:
+    if box is None or _why_over(room, held, now_us) is not None:
         raise Conflict("this control is over", code="control_over")  # everybody is told at the next tick
+    if now_us - wanted.said_us > RELEASE_AFTER_S * US_PER_S:
+        return
     told = ControlPressed(
         control_id=wanted.control_id,
         feed=held.control.feed,
         participant_id=member.id,
         pressed=wanted.pressed,
-        at_us=context.service.now_us(),
+        at_us=min(now_us, wanted.said_us),
     )
     context.service.tell(box, told)
     if held.presses(wanted.pressed):

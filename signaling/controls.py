@@ -12,7 +12,7 @@ from typing import Final, Literal
 from core.control import ANSWER_WITHIN_S, Control, ControlEnd, ControlWay, Pressed
 from core.errors import Conflict, Forbidden, NotFound
 from core.ids import new_id
-from core.messages import ControlAnswer, ControlChanged, Participant
+from core.messages import ControlAnswer, ControlChanged, Participant, TrackInfo
 
 _US_PER_S: Final = 1_000_000
 _LAPSES: Final[dict[str, ControlEnd]] = {
@@ -25,11 +25,14 @@ Answered = Literal["confirmed", "wrong_code", "ended"]
 
 @dataclass(slots=True)
 class Held:
-    """A control, who asked (`subject`), whose box it is for, and which host granted it (empty: none yet)."""
+    """A control, who asked (`subject`), whose box it is for, how long that allows at most, and which host
+    granted it (empty: none yet).
+    """
 
     control: Control
     subject: str
     box_subject: str
+    max_minutes: int
     granted_by: str = ""
     is_checking: bool = False
     """The box was asked about a code and has not answered."""
@@ -70,25 +73,24 @@ class Controls:
         self,
         who: Participant,
         subject: str,
-        feed: str,
         box_subject: str,
-        ways: tuple[ControlWay, ...],
+        track: TrackInfo,
         now_us: int,
     ) -> Held:
-        """Raises `Conflict` while somebody else, or the same person, asks or controls."""
-        if self.of_feed(feed) is not None:
+        """For the console behind that picture. Raises `Conflict` while anybody asks for it or controls it."""
+        if self.of_feed(track.feed) is not None:
             raise Conflict("somebody asks for this device, or controls it", code="control_taken")
         control = Control(
             control_id=new_id("c"),
-            feed=feed,
+            feed=track.feed,
             participant_id=who.participant_id,
             name=who.name,
             organisation=who.organisation,
             stage="asked",
-            ways=ways,
+            ways=track.control_ways,
             until_us=now_us + ANSWER_WITHIN_S * _US_PER_S,
         )
-        held = self._held[control.control_id] = Held(control, subject, box_subject)
+        held = self._held[control.control_id] = Held(control, subject, box_subject, track.control_minutes)
         return held
 
     def asked(self, control_id: str) -> Held:
@@ -99,11 +101,13 @@ class Controls:
         return held
 
     def grant(self, control_id: str, minutes: int, by: str, now_us: int) -> Held:
-        """A host (a subject) allows it; the box wants it confirmed now. Raises as `asked`."""
+        """A host (a subject) allows it, for as long as the box does at most; the box wants it confirmed now.
+        Raises as `asked`.
+        """
         held = self.asked(control_id)
         held.granted_by = by
         until_us = now_us + ANSWER_WITHIN_S * _US_PER_S
-        _update(held, stage="granted", minutes=minutes, until_us=until_us)
+        _update(held, stage="granted", minutes=min(minutes, held.max_minutes), until_us=until_us)
         return held
 
     def check(self, control_id: str) -> Held:

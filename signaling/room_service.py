@@ -101,6 +101,7 @@ class RoomService(LiveRooms):
         """A new member; it is told what was written before. Raises `Conflict` when the room is full."""
         if self.rooms.get(room.name) is not room:
             raise NotFound("this consultation is over", code="consultation_closed")
+        self._hide_dead_boxes(room, member)
         out = room.join(member)
         member.waiting = False
         subscriber = Subscriber(self, room, member)
@@ -111,6 +112,14 @@ class RoomService(LiveRooms):
         attached.task = self.background.spawn(subscriber.run())
         self.deliver(room, out)
         await self._directory.enter(room.name, member.participant)
+
+    def _hide_dead_boxes(self, room: Room, member: Member) -> None:
+        """A box whose process died takes a new seat: what it sends is that one's at once."""
+        if member.participant.role == "device":
+            for seat in room.seats_of(member.subject):
+                if seat.present and not seat.connected:
+                    self.deliver(room, room.hide(seat))
+                    self.background.spawn(self._directory.leave(room.name, seat.id))
 
     async def resume(self, member: Member, connection: Connection, history: History) -> None:
         """A member is back, on a new WebSocket."""

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from core import messages
-from core.control import ControlWay
 from core.errors import Conflict, NotFound
 from core.messages import Model, Participant, TrackInfo
 from signaling.members import Member, Outgoing
@@ -130,13 +129,14 @@ class Stage:
             for message in self._change(track, signal=signal)
         ]
 
-    def set_control_ways(self, member: Member, feed: str, ways: tuple[ControlWay, ...]) -> list[Outgoing]:
+    def set_control(self, member: Member, offered: messages.OfferControl) -> list[Outgoing]:
         """Raises `NotFound` for a feed that is not `member`'s own."""
+        said = (offered.ways, offered.max_minutes)
         return [
             message
-            for track in self._own_pictures(member, feed)
-            if track.info.control_ways != ways
-            for message in self._change(track, control_ways=ways)
+            for track in self._own_pictures(member, offered.feed)
+            if (track.info.control_ways, track.info.control_minutes) != said
+            for message in self._change(track, control_ways=offered.ways, control_minutes=offered.max_minutes)
         ]
 
     def box_of(self, subject: str) -> Member | None:
@@ -186,22 +186,22 @@ class Stage:
         own = [
             track
             for track in self.tracks.values()
-            if track.info.feed == feed and track.info.participant_id == member.id
+            if track.info.feed == feed and track.subject == member.subject
         ]
         if not own:
             raise NotFound("this is not a feed of yours", code="feed_not_found")
         return [track for track in own if track.info.kind == "video"]
 
     def _device(self, subject: str) -> Member | None:
-        """The present device of that subject."""
-        return next(
-            (
-                member
-                for member in self.members.values()
-                if member.present and member.subject == subject and member.participant.role == "device"
-            ),
-            None,
-        )
+        """The present device of that subject. Of several seats the newest that is connected: a box whose
+        process died takes another one.
+        """
+        seats = [
+            member
+            for member in self.members.values()
+            if member.present and member.subject == subject and member.participant.role == "device"
+        ]
+        return max(reversed(seats), key=lambda member: member.connected, default=None)
 
     def _feeds_of(self, member: Member) -> list[Feed]:
         if member.participant.role != "device":

@@ -228,6 +228,7 @@ def room_messages() -> Iterator[bytes]:
         messages.Press(
             control_id="c_1",
             pressed=Pressed(keys=("ShiftLeft", "KeyA"), pointer=Pointer(x=0.5, y=1, buttons=1), wheel=-3),
+            said_us=1_700_000_000_000_000,
         ),
         messages.ControlAnswer(control_id="c_1", answer="ended", reason="device_failed"),
         messages.EndControl(control_id="c_1"),

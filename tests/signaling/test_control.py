@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
 from archive.log_entries import AccessLeaf
-from core import messages
+from core import messages, trail
 from core.control import ANSWER_WITHIN_S, Control, Pointer, Pressed
 from signaling.control_acts import end_lapsed
 from signaling.members import Member
@@ -48,6 +50,10 @@ class Scene:
             messages.ControlAnswer(control_id=control.control_id, answer="confirmed", way="touch")
         )
         return await self.told("active")
+
+    def press(self, control: Control, pressed: Pressed, late_us: int = 0) -> messages.Press:
+        said_us = self.world.context.service.now_us() - late_us
+        return messages.Press(control_id=control.control_id, pressed=pressed, said_us=said_us)
 
     async def told(self, stage: str) -> Control:
         """Everybody is told that it has come so far."""
@@ -110,7 +116,7 @@ async def test_from_asking_to_pressing_and_its_end_everybody_is_told_and_it_is_w
     assert (control.name, control.organisation, control.ways) == ("u_invited", "Hospital", ("code", "touch"))
     now_us = scene.world.context.service.now_us()
     assert 299_000_000 < control.until_us - now_us <= 300_000_000
-    await scene.expert.send(messages.Press(control_id=control.control_id, pressed=DOWN))
+    await scene.expert.send(scene.press(control, DOWN))
     for client in (scene.box, scene.recorder):
         pressed = await client.next(messages.ControlPressed)
         assert (pressed.feed, pressed.pressed) == (FEED, DOWN)
@@ -118,9 +124,7 @@ async def test_from_asking_to_pressing_and_its_end_everybody_is_told_and_it_is_w
     assert late.controls == [control]
     await scene.host.send(messages.EndControl(control_id=control.control_id))
     await scene.over("stopped", by="u_host")
-    await refused(
-        scene.expert, messages.Press(control_id=control.control_id, pressed=DOWN), "control_not_found"
-    )
+    await refused(scene.expert, scene.press(control, DOWN), "control_not_found")
     heard = [*scene.watcher.seen, *scene.host.seen]
     assert not any(isinstance(message, messages.ControlPressed) for message in heard)
     await scene.host.sync()  # its end is written down after everybody was told
@@ -142,7 +146,7 @@ async def test_signs_of_life_reach_the_box_but_not_the_archive(scene: Scene) -> 
     control = await scene.active()
     turned = DOWN.model_copy(update={"wheel": 1})
     for pressed in (DOWN, DOWN, turned, turned, Pressed(), Pressed()):
-        await scene.expert.send(messages.Press(control_id=control.control_id, pressed=pressed))
+        await scene.expert.send(scene.press(control, pressed))
     await scene.expert.sync()
     to_box = [m.pressed for m in await scene.box.sync() if isinstance(m, messages.ControlPressed)]
     assert to_box == [DOWN, DOWN, turned, turned, Pressed(), Pressed()]
@@ -152,7 +156,7 @@ async def test_signs_of_life_reach_the_box_but_not_the_archive(scene: Scene) -> 
 
 async def test_only_whoever_controls_presses_and_only_once_the_box_has_confirmed(scene: Scene) -> None:
     control = await scene.granted()
-    press = messages.Press(control_id=control.control_id, pressed=DOWN)
+    press = scene.press(control, DOWN)
     await refused(scene.expert, press, "not_controlling")
     await scene.box.send(
         messages.ControlAnswer(control_id=control.control_id, answer="confirmed", way="code")
@@ -258,7 +262,7 @@ async def test_it_ends_with_whoever_controls_the_picture_the_box_and_a_privacy_p
     control = await scene.active()
     await scene.host.send(messages.SetPaused(paused=True))
     await scene.host.next(messages.PausedChanged)
-    await refused(scene.expert, messages.Press(control_id=control.control_id, pressed=DOWN), "control_over")
+    await refused(scene.expert, scene.press(control, DOWN), "control_over")
     await scene.tick()
     await scene.over("paused")
     await refused(scene.expert, messages.AskControl(feed=FEED), "paused")
@@ -286,7 +290,7 @@ async def test_a_box_that_lost_its_connection_ends_it_before_it_can_be_back(scen
     control = await scene.active()
     await scene.box.drop()
     await until(lambda: not scene.seat(f"device:{FEED}").connected)
-    press = messages.Press(control_id=control.control_id, pressed=DOWN)
+    press = scene.press(control, DOWN)
     await refused(scene.expert, press, "control_over")
     await scene.tick()
     await scene.over_for(scene.expert, "box_left")
@@ -305,3 +309,60 @@ async def test_one_at_a_time_and_not_all_the_time(scene: Scene) -> None:
     for _ in range(CONTROL_ASKS_BURST - 2):
         await refused(scene.expert, messages.AskControl(feed=FEED), "control_taken")
     await refused(scene.expert, messages.AskControl(feed=FEED), "too_fast")
+
+
+async def test_what_a_network_held_back_is_not_pressed(scene: Scene) -> None:
+    control = await scene.active()
+    for late_us in (1_600_000, 60_000_000, 1_000_000, -60_000_000):
+        await scene.expert.send(scene.press(control, DOWN, late_us))
+    await scene.expert.sync()
+    now_us = scene.world.context.service.now_us()
+    pressed = [m for m in await scene.box.sync() if isinstance(m, messages.ControlPressed)]
+    assert len(pressed) == 2
+    assert now_us - 1_500_000 < pressed[0].at_us < now_us - 900_000
+    assert now_us - 500_000 < pressed[1].at_us <= now_us, "nobody says something in the future"
+
+
+async def test_a_box_allows_no_more_minutes_than_it_says(scene: Scene) -> None:
+    await scene.box.send(messages.OfferControl(feed=FEED, ways=("code", "touch"), max_minutes=3))
+    assert (await scene.recorder.next(messages.TrackChanged)).track.control_minutes == 3
+    control = await scene.granted(minutes=15)
+    assert control.minutes == 3
+
+
+async def test_a_box_whose_process_died_offers_control_anew_at_once(scene: Scene) -> None:
+    control = await scene.active()
+    await scene.box.drop()
+    await until(lambda: not scene.seat(f"device:{FEED}").connected)
+    box, welcome = await enter(scene.world, person(scene.world, "device", name=f"device:{FEED}"))
+    assert {track.participant_id for track in welcome.tracks} == {welcome.participant.participant_id}
+    await box.send(messages.OfferControl(feed=FEED, ways=("code",)))
+    for client in (scene.expert, box):
+        await scene.over_for(client, "box_left")
+    await refused(scene.expert, scene.press(control, DOWN), "control_not_found")
+    await scene.expert.send(messages.AskControl(feed=FEED))
+    changed = await box.next(messages.ControlChanged)
+    assert changed.control is not None
+    assert changed.control.stage == "asked"
+
+
+async def test_nothing_is_asked_for_that_is_over_when_it_has_been_written_down(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record, holding = trail.record_audit, asyncio.Event()
+
+    async def slow(database: Any, actor: str, action: str, *more: str) -> None:
+        if action == "control_ask":
+            await holding.wait()
+        await record(database, actor, action, *more)
+
+    monkeypatch.setattr(trail, "record_audit", slow)
+    await scene.expert.send(messages.AskControl(feed=FEED))
+    controls = scene.world.context.service.rooms["demo"].controls
+    await until(lambda: controls.of_feed(FEED) is not None)
+    await scene.box.send(messages.OfferControl(feed=FEED, ways=()))
+    await scene.over_for(scene.host, "box_left")
+    holding.set()
+    await scene.expert.sync()
+    told = [m for m in await scene.host.sync() if isinstance(m, messages.ControlChanged)]
+    assert told == []

@@ -168,7 +168,7 @@ ROWS: Final[dict[type[Model], Row]] = {
         **dict.fromkeys(PEOPLE, "control_not_found"),
     ),
     messages.Press: _row(
-        lambda s: messages.Press(control_id="c_x", pressed=Pressed()),
+        lambda s: messages.Press(control_id="c_x", pressed=Pressed(), said_us=1),
         PEOPLE,
         "not_granted",
         **dict.fromkeys(PEOPLE, "control_not_found"),

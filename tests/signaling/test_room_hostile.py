@@ -171,7 +171,7 @@ async def test_everything_in_the_wrong_order_is_answered_and_nothing_else_happen
         messages.GrantControl: {"control_id": "c_x", "minutes": 5},
         messages.ConfirmControl: {"control_id": "c_x", "code": "123456"},
         messages.EndControl: {"control_id": "c_x"},
-        messages.Press: {"control_id": "c_x", "pressed": {"keys": ["KeyA"]}},
+        messages.Press: {"control_id": "c_x", "pressed": {"keys": ["KeyA"]}, "said_us": 1},
         messages.ControlAnswer: {"control_id": "c_x", "answer": "confirmed", "way": "code"},
         messages.MoveMarks: {
             "feed": "x",
