@@ -54,10 +54,10 @@ def test_whatever_happens_in_the_room_is_archived_and_it_is_known_what_that_is()
     private = {kind.__name__ for kind in NOT_ARCHIVED}
     assert every - private == {
         "AnnotationDocument", "AnnotationsChanged", "AnnotationsSynced", "CaptureClock", "ChatAdded",
-        "ConsentChanged", "ConsultationEnded", "Frozen", "Knock", "KnockEnded", "MarksMoved",
-        "OpinionWritten", "ParticipantJoined", "ParticipantLeft", "PausedChanged", "Pointed",
-        "QualityReported", "RecordChanged", "RecordingChanged", "StillChanged", "TrackAdded", "TrackChanged",
-        "TrackRemoved", "Unfrozen", "Welcome",
+        "ConsentChanged", "ConsultationEnded", "ControlChanged", "ControlPressed", "Frozen", "Knock",
+        "KnockEnded", "MarksMoved", "OpinionWritten", "ParticipantJoined", "ParticipantLeft", "PausedChanged",
+        "Pointed", "QualityReported", "RecordChanged", "RecordingChanged", "StillChanged", "TrackAdded",
+        "TrackChanged", "TrackRemoved", "Unfrozen", "Welcome",
     }  # fmt: skip
 
 
