@@ -1,5 +1,5 @@
 // @vitest-environment happy-dom
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { watchHands } from "./hands";
 
 const line = {
@@ -27,6 +27,7 @@ const pointer = (type: string, over: PointerEventInit = {}) => {
     cancelable: true,
     clientX: 25,
     clientY: 75,
+    isPrimary: true,
     ...over,
   });
   surface.dispatchEvent(event);
@@ -45,6 +46,7 @@ beforeEach(() => {
 });
 afterEach(() => {
   stop();
+  vi.restoreAllMocks();
   for (const type of ["keydown", "keyup", "wheel", "pointerdown"])
     document.removeEventListener(type, roomHears);
 });
@@ -102,6 +104,47 @@ test("pointer and wheel say where in the picture, and with which buttons", () =>
   expect(down.defaultPrevented).toBe(true);
   expect(capture).toHaveBeenCalledWith(7);
   expect(line.turned).toHaveBeenCalledWith(99);
+});
+
+test("a second finger moves, presses and lets go of nothing, and the room hears none of it", () => {
+  surface.focus();
+  pointer("pointerdown", { buttons: 1, pointerId: 1 });
+  line.pointerAt.mockClear();
+  capture.mockClear();
+  for (const type of ["pointerdown", "pointermove", "pointerup", "pointercancel", "pointerleave"]) {
+    const buttons = type === "pointerdown" || type === "pointermove" ? 1 : 0;
+    pointer(type, { isPrimary: false, pointerId: 2, buttons, clientX: 90 });
+  }
+  expect(line.pointerAt).not.toHaveBeenCalled();
+  expect(line.letGo).not.toHaveBeenCalled();
+  expect(capture).not.toHaveBeenCalled();
+  expect(roomHears).not.toHaveBeenCalled();
+});
+
+describe("Caps Lock", () => {
+  const on = (userAgent: string) => vi.spyOn(navigator, "userAgent", "get").mockReturnValue(userAgent);
+  const told = () => line.key.mock.calls.map(([event, down]) => `${event.code} ${down ? "down" : "up"}`);
+  const MAC =
+    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 Version/18.0 Safari/605.1.15";
+
+  test.each(["keydown", "keyup"])("of a Mac is a tap, whether it goes on or off (%s)", (type) => {
+    on(MAC);
+    surface.focus();
+    expect(key(type, "CapsLock").defaultPrevented).toBe(true);
+    expect(told()).toEqual(["CapsLock down", "CapsLock up"]);
+    line.key.mockClear();
+    key("keydown", "KeyA");
+    expect(told()).toEqual(["KeyA down"]);
+  });
+
+  test("elsewhere is held as long as it is down", () => {
+    on("Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/140.0.0.0 Safari/537.36");
+    surface.focus();
+    key("keydown", "CapsLock");
+    expect(told()).toEqual(["CapsLock down"]);
+    key("keyup", "CapsLock");
+    expect(told()).toEqual(["CapsLock down", "CapsLock up"]);
+  });
 });
 
 test("no menu and no way back of the browser opens over the device", () => {

@@ -29,9 +29,14 @@ export function watchHands(surface: HTMLElement, line: Line, zoom: Place): () =>
     event.preventDefault();
     event.stopPropagation();
   };
+  /** A Mac says of this key only that it is on (down) or off (up) from now: a tap on the device's, each. */
+  const isTap = ({ code }: KeyboardEvent) =>
+    code === "CapsLock" && view.navigator.userAgent.includes("Mac OS X");
   const point = (event: PointerEvent) => {
     if (!hasFocus()) return;
     take(event);
+    // The device has one pointer: a second finger is none of its business.
+    if (!event.isPrimary) return;
     const { left, top } = surface.getBoundingClientRect();
     const { x, y } = zoom.toPicture({ x: event.clientX - left, y: event.clientY - top });
     line.pointerAt(x, y, event.buttons);
@@ -46,22 +51,28 @@ export function watchHands(surface: HTMLElement, line: Line, zoom: Place): () =>
     if (leaves(event)) {
       letGo();
       leave(surface);
-    } else line.key(event, true);
+    } else {
+      line.key(event, true);
+      if (isTap(event)) line.key(event, false);
+    }
   });
   // A key that went down before the focus came, such as the one held to talk, comes up for the room.
   on("keyup", (event) => {
+    if (hasFocus() && isTap(event)) line.key(event, true);
     if (line.key(event, false)) take(event);
   });
   on("pointerdown", (event) => {
     // On touch and pen the pointer is there from now; dragging goes on beyond the edge.
-    if (hasFocus()) surface.setPointerCapture(event.pointerId);
+    if (hasFocus() && event.isPrimary) surface.setPointerCapture(event.pointerId);
     point(event);
   });
   on("pointermove", point);
   on("pointerup", point);
-  on("pointercancel", letGo);
-  on("pointerleave", ({ buttons }) => {
-    if (buttons === 0) letGo();
+  on("pointercancel", ({ isPrimary }) => {
+    if (isPrimary) letGo();
+  });
+  on("pointerleave", ({ buttons, isPrimary }) => {
+    if (isPrimary && buttons === 0) letGo();
   });
   on("wheel", (event) => {
     if (!hasFocus()) return;
