@@ -26,6 +26,7 @@ export const track = (id: string, over: Partial<TrackInfo> = {}): TrackInfo => (
   paused: false,
   signal: null,
   control_ways: [],
+  control_minutes: 15,
   ...over,
 });
 

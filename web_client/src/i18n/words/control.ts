@@ -51,7 +51,7 @@ export const controlEn = {
     paused: "Control ended: picture and sound are paused.",
     device_failed:
       "Control ended: the device takes no keys or mouse. Check the cable from the box to the device.",
-    away: "Control ended while you were not connected.",
+    away: "Control has ended; this page was not told why.",
   },
   problems: {
     away: "Not done: the room is not connected. Try again when it is.",
@@ -113,7 +113,7 @@ export const controlZh: typeof controlEn = {
     box_left: "操作已结束：采集终端已不在会诊室中。",
     paused: "操作已结束：画面与声音已暂停。",
     device_failed: "操作已结束：设备不接受键盘或鼠标。请检查采集终端与设备之间的连线。",
-    away: "您的连接中断期间，操作已结束。",
+    away: "操作已结束，本页未收到原因。",
   },
   problems: {
     away: "未完成：会诊室未连接。连接恢复后请重试。",

@@ -1,10 +1,10 @@
-import type { ClientMessage, Control, ControlChanged, ServerMessage } from "../../protocol/messages";
+import type { ClientMessage, Control, ControlChanged, Pressed, ServerMessage } from "../../protocol/messages";
 import { Store } from "../store";
 import { PressLine, type PressLineParts } from "./pressLine";
 
 export type ControlEnd = NonNullable<ControlChanged["reason"]>;
 
-/** How the last control of a feed ended. `reason` null: while this page was away. */
+/** How the last control of a feed ended. `reason` null: this page was not told. */
 export interface EndedControl {
   control: Control;
   reason: ControlEnd | null;
@@ -29,6 +29,8 @@ export interface ControlDeskParts extends Omit<PressLineParts, "say"> {
   serverTimeUs: () => number | null;
 }
 
+/** Refusals that say that there is no such control any more. */
+const IS_OVER = /^control_(?:not_found|over)$/;
 /** What belongs to who acted themselves: they need not be told. */
 const OWN_ACTS: ReadonlySet<string | null> = new Set(["refused", "withdrawn", "stopped"]);
 const ABOUT = /^(?:(?:ask|grant|confirm|end)_control|press)$/;
@@ -40,6 +42,8 @@ export class ControlDesk {
   private isHost = false;
   private mayAct = false;
   private readonly ended = new Set<string>();
+  /** What was last acted on, by each kind of message: a refusal names only that kind. */
+  private readonly actedOn = new Map<string, string>();
   private line: { is: PressLine; controlId: string } | null = null;
 
   constructor(private readonly parts: ControlDeskParts) {}
@@ -108,9 +112,18 @@ export class ControlDesk {
   received(message: ServerMessage): void {
     if (message.type === "welcome") this.joined(message);
     else if (message.type === "control_changed") this.changed(message);
-    else if (message.type === "error" && ABOUT.test(message.about ?? "") && message.about !== "press") {
-      this.set({ problem: message.code });
-    }
+    else if (message.type === "error" && ABOUT.test(message.about ?? "")) this.refused(message);
+  }
+
+  private refused({ about, code }: Extract<ServerMessage, { type: "error" }>): void {
+    if (IS_OVER.test(code)) this.lost(this.actedOn.get(about ?? ""));
+    else if (about !== "press") this.set({ problem: code });
+  }
+
+  /** The server knows of no such control: it is not shown any more, whether or not its end is still to be told. */
+  private lost(controlId: string | undefined): void {
+    const control = [...this.store.get().now.values()].find(({ control_id: id }) => id === controlId);
+    if (control !== undefined) this.over(control, null, "");
   }
 
   private joined({ participant, host, controls }: Extract<ServerMessage, { type: "welcome" }>): void {
@@ -131,12 +144,16 @@ export class ControlDesk {
 
   private changed({ feed, control_id, control, reason, by }: ControlChanged): void {
     const { now, ended } = this.store.get();
-    const before = now.get(feed);
+    const before = now.get(feed) ?? ended.get(feed)?.control;
     if (control !== null) {
       this.set({ now: new Map(now).set(feed, control), ended: without(ended, feed) });
-    } else if (before?.control_id === control_id) {
-      this.set({ now: without(now, feed), ended: this.withEnd(ended, { control: before, reason, by }) });
-    }
+      this.follow();
+    } else if (before?.control_id === control_id) this.over(before, reason, by);
+  }
+
+  private over(control: Control, reason: ControlEnd | null, by: string): void {
+    const { now, ended } = this.store.get();
+    this.set({ now: without(now, control.feed), ended: this.withEnd(ended, { control, reason, by }) });
     this.follow();
   }
 
@@ -156,9 +173,16 @@ export class ControlDesk {
     this.drop();
     if (active === undefined) return;
     const { control_id } = active;
-    const say: PressLineParts["say"] = (pressed) => this.parts.say({ type: "press", control_id, pressed });
+    const say: PressLineParts["say"] = (pressed) => this.press(control_id, pressed);
     this.line = { is: new PressLine({ ...this.parts, say }), controlId: control_id };
     this.set({});
+  }
+
+  /** With its time: what a network holds back is not to be pressed later. Without the server's clock nothing is. */
+  private press(control_id: string, pressed: Pressed): boolean {
+    const nowUs = this.serverTimeUs();
+    if (nowUs === null) return false;
+    return this.send({ type: "press", control_id, pressed, said_us: Math.round(nowUs) });
   }
 
   private drop(): void {
@@ -168,7 +192,12 @@ export class ControlDesk {
   }
 
   private tell(message: ClientMessage): void {
-    this.set({ problem: this.parts.say(message) ? null : "away" });
+    this.set({ problem: this.send(message) ? null : "away" });
+  }
+
+  private send(message: ClientMessage): boolean {
+    if ("control_id" in message) this.actedOn.set(message.type, message.control_id);
+    return this.parts.say(message);
   }
 
   private set(over: Partial<Controls>): void {
