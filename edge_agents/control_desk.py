@@ -3,6 +3,7 @@
 Time, messages and touches in; answers for the room and reports for the device out. The box decides: before
 its own confirmation, after its own clock says that the time is up, for another control or from anybody but
 whose it is, nothing is pressed; whenever a control ends, for whatever reason, everything is let go of first.
+What was let go of while it goes on is pressed again only by pressing it again.
 """
 
 from __future__ import annotations
@@ -95,15 +96,14 @@ class ControlDesk:
         """
         if self._is(control.control_id) or control.stage != "granted" or not control.minutes:
             return []
-        self._held = None
-        letting_go = LetGo(self._hands.let_go())
+        letting_go = self._drop()
         if self._paused:
-            return [letting_go, _ended(control.control_id, "paused")]
+            return [*letting_go, _ended(control.control_id, "paused")]
         if self._terms.ways == ("code",) and self._codes_rest(now_ns):
-            return [letting_go, _ended(control.control_id, "wrong_code")]
+            return [*letting_go, _ended(control.control_id, "wrong_code")]
         asked = "code" in self._terms.ways
         self._held = _Held(control, now_ns + ANSWER_WITHIN_S * NS_PER_S, code if asked else "")
-        return [letting_go]
+        return letting_go
 
     def over(self, control_id: str) -> list[Outcome]:
         """The room says so."""
@@ -144,9 +144,9 @@ class ControlDesk:
         if participant_id != held.control.participant_id:
             return outcomes
         held.heard_ns = now_ns
-        if screen is None:
-            return outcomes + self._let_go()
         pointer = pressed.pointer
+        if screen is None:
+            return outcomes + _up(self._hands.hold_off_all(pressed.keys, pointer.buttons if pointer else 0))
         at = None if pointer is None else PointerState(*screen.place(pointer.x, pointer.y), pointer.buttons)
         return outcomes + list[Outcome](self._hands.press(pressed.keys, at, pressed.wheel))
 
@@ -191,7 +191,7 @@ class ControlDesk:
         if held.active and now_ns - held.heard_ns >= _SILENT_AFTER_NS:
             return self._end("silent")
         if held.active and now_ns - held.heard_ns >= _RELEASE_AFTER_NS:
-            return self._let_go()
+            return _up(self._hands.hold_off())
         return []
 
     def status(self, now_ns: int) -> ControlStatus | None:
@@ -237,13 +237,13 @@ class ControlDesk:
         return [] if held is None else [*self._drop(), _ended(held.control.control_id, reason)]
 
     def _drop(self) -> list[Outcome]:
-        if self._held is None:
-            return []
-        self._held = None
-        return [LetGo(self._hands.let_go())]
+        """Before it was confirmed nothing was pressed, and not even a key that is up is told the device."""
+        held, self._held = self._held, None
+        return [] if held is None or not held.active else _up(self._hands.let_go())
 
-    def _let_go(self) -> list[Outcome]:
-        return [] if self._hands.idle else [LetGo(self._hands.let_go())]
+
+def _up(reports: tuple[HidReport, ...]) -> list[Outcome]:
+    return [LetGo(reports)] if reports else []
 
 
 def _ended(control_id: str, reason: ControlEnd) -> ControlAnswer:

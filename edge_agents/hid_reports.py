@@ -139,31 +139,66 @@ def pointer_report(state: PointerState, wheel: int = 0) -> bytes:
 
 
 class Hands:
-    """What lies on the device's keyboard and pointer: only changes become reports."""
+    """What lies on the device's keyboard and pointer: only changes become reports.
 
-    def __init__(self, devices: Collection[HidDevice]) -> None:
+    `at`: where the pointer is, if that is known. Before it is, no report tells a place: it would move there.
+    """
+
+    def __init__(self, devices: Collection[HidDevice], at: PointerState | None = None) -> None:
         self._devices = frozenset(devices)
-        self._keys = keyboard_report(())
-        self._pointer = PointerState(AXIS_MAX // 2, AXIS_MAX // 2, 0)
+        self._down: tuple[str, ...] = ()
+        self._pointer = at
+        self._held_off_keys = frozenset[str]()
+        self._held_off_buttons = 0
+        """What was down when everything was let go of, and was not said to be up since."""
 
     @property
     def idle(self) -> bool:
         """Nothing is down."""
-        return not any(self._keys) and not self._pointer.buttons
+        return not self._down and not self._buttons
 
-    def press(self, keys: Iterable[str], pointer: PointerState | None, wheel: int = 0) -> list[HidReport]:
+    @property
+    def _buttons(self) -> int:
+        return 0 if self._pointer is None else self._pointer.buttons
+
+    def press(self, keys: Collection[str], pointer: PointerState | None, wheel: int = 0) -> list[HidReport]:
         """This is down now, and nothing else. `pointer` None: it stays, with no button down."""
+        self._held_off_keys &= frozenset(keys)
+        self._held_off_buttons &= 0 if pointer is None else pointer.buttons
+        down = tuple(key for key in keys if key not in self._held_off_keys)
+        state = _with_buttons(self._pointer, 0)
+        if pointer is not None:
+            state = _with_buttons(pointer, pointer.buttons & ~self._held_off_buttons)
         reports = list[HidReport]()
-        report, state = keyboard_report(keys), pointer or self._pointer._replace(buttons=0)
-        if report != self._keys:
-            reports.append(HidReport("keyboard", report))
-        if state != self._pointer or wheel:
+        if keyboard_report(down) != keyboard_report(self._down):
+            reports.append(HidReport("keyboard", keyboard_report(down)))
+        if state is not None and (state != self._pointer or wheel):
             reports.append(HidReport("pointer", pointer_report(state, wheel)))
-        self._keys, self._pointer = report, state
+        self._down, self._pointer = down, state
         return [one for one in reports if one.device in self._devices]
 
     def let_go(self) -> tuple[HidReport, ...]:
-        """Everything up, said again even if it is."""
-        self._keys, self._pointer = keyboard_report(()), self._pointer._replace(buttons=0)
-        reports = (HidReport("keyboard", self._keys), HidReport("pointer", pointer_report(self._pointer)))
+        """Everything up, said again even if it is. Whatever is pressed next goes down."""
+        self._down, self._pointer = (), _with_buttons(self._pointer, 0)
+        self._held_off_keys, self._held_off_buttons = frozenset(), 0
+        reports = [HidReport("keyboard", keyboard_report(()))]
+        if self._pointer is not None:
+            reports.append(HidReport("pointer", pointer_report(self._pointer)))
         return tuple(one for one in reports if one.device in self._devices)
+
+    def hold_off(self) -> tuple[HidReport, ...]:
+        """Everything up, if it is not. What was down goes down again only once it was said to be up."""
+        keys, buttons = self._held_off_keys.union(self._down), self._held_off_buttons | self._buttons
+        reports = () if self.idle else self.let_go()
+        self._held_off_keys, self._held_off_buttons = keys, buttons
+        return reports
+
+    def hold_off_all(self, keys: Iterable[str], buttons: int) -> tuple[HidReport, ...]:
+        """As `hold_off`, told what is down meanwhile: no key or button of that goes down, either."""
+        reports = self.hold_off()
+        self._held_off_keys, self._held_off_buttons = frozenset(keys), buttons
+        return reports
+
+
+def _with_buttons(state: PointerState | None, buttons: int) -> PointerState | None:
+    return None if state is None else state._replace(buttons=buttons)

@@ -138,6 +138,17 @@ def test_only_what_changes_is_reported() -> None:
     assert hands.idle
 
 
+def test_where_the_pointer_is_is_not_told_before_it_is_known() -> None:
+    hands = Hands(("keyboard", "pointer"))
+    keys_up = HidReport("keyboard", bytes(8))
+    assert hands.let_go() == (keys_up,)
+    assert hands.press([], None, wheel=1) == []
+    at = PointerState(10, 20, 1)
+    for known in (Hands(("keyboard", "pointer"), at), hands):
+        known.press([], at)
+        assert known.let_go() == (keys_up, HidReport("pointer", pointer_report(PointerState(10, 20, 0))))
+
+
 def test_a_device_that_is_not_there_gets_no_reports() -> None:
     hands = Hands(POINTER_ONLY)
     assert [one.device for one in hands.press(["KeyA"], PointerState(1, 1, 1))] == ["pointer"]
