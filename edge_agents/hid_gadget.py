@@ -1,8 +1,9 @@
 """Reports to a device: through the kernel's USB HID gadget (/dev/hidgN), or into a file for tests.
 
 Writing never waits. What a keyboard is told is neither lost nor put in another order: it waits, within
-bounds, until the device's host fetches it. Of a pointer's motions that wait the latest wins. That everything
-is up stays owed until the gadget has taken it, whatever happens meanwhile.
+bounds, until the device's host fetches it. Of a pointer's motions that wait the latest wins; where a button
+went down or up stays. That everything is up stays owed until the gadget has taken it, whatever happens
+meanwhile.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ RETRY_S: Final = 0.5
 LAST_WORD_MS: Final = 200
 """What the end of the process waits for the gadget to take the last report."""
 _FILE_MODE: Final = 0o600
+_NOTHING_DOWN: Final = b"\0"
 
 
 class DeviceFailed(Unavailable):
@@ -108,6 +110,8 @@ class GadgetFile:
     def __init__(self, path: Path, device: HidDevice, clock: Clock) -> None:
         self._path, self._device, self._clock = path, device, clock
         self._waiting: deque[bytes] = deque()
+        self._written = _NOTHING_DOWN
+        """The last report that the kernel took."""
         self._owed: bytes | None = None
         """Everything up: what is written first, once it can be."""
         self._since_ns = 0
@@ -129,7 +133,7 @@ class GadgetFile:
         """Raises `DeviceFailed`."""
         if self._failed:
             raise self._fail("it does not take reports")
-        if self._device == "pointer" and self._waiting and _same_but_place(self._waiting[-1], report):
+        if self._device == "pointer" and self._is_passed_over(report):
             self._waiting[-1] = report
         elif len(self._waiting) < MAX_WAITING:
             self._begin_waiting()
@@ -174,6 +178,13 @@ class GadgetFile:
                 self.pump(again=True)
         self._shut()
 
+    def _is_passed_over(self, report: bytes) -> bool:
+        """The motion that waits last, for this one. Where a button goes down or up its place stays."""
+        if not self._waiting or not _same_but_place(self._waiting[-1], report):
+            return False
+        before = [self._owed or self._written, *self._waiting][-2]
+        return before[0] == report[0]
+
     def _begin_waiting(self) -> None:
         if not self._has_some:
             self._since_ns = self._clock.monotonic_ns()
@@ -192,6 +203,7 @@ class GadgetFile:
     def _write(self, fd: int, report: bytes) -> None:
         if os.write(fd, report) != len(report):
             raise OSError(errno.EIO, "a report was taken in part")
+        self._written = report
         self._since_ns = self._clock.monotonic_ns()
 
     def _give_up(self, reason: str, *, known: bool) -> None:

@@ -109,6 +109,42 @@ def test_of_motions_that_wait_the_latest_wins_but_no_click_and_no_turn_of_the_wh
     assert host.fetch() == b"".join([moves[-1], *clicks, *wheel])
 
 
+def test_a_press_and_a_release_keep_their_places_however_far_the_pointer_moves_after_them(
+    host: Host, clock: StepClock
+) -> None:
+    file = GadgetFile(host.path, "pointer", clock)
+    host.stop_fetching()
+    said = [(100, 0), (100, 1), (500, 1), (900, 1), (900, 0), (4000, 0), (5000, 0)]
+    for x, buttons in said:
+        file.put(pointer_report(PointerState(x, x, buttons)))
+    host.fetch()
+    file.pump()
+    kept = [(100, 0), (100, 1), (900, 1), (900, 0), (5000, 0)]
+    assert host.fetch() == b"".join(pointer_report(PointerState(x, x, buttons)) for x, buttons in kept)
+
+
+def test_a_press_keeps_its_place_though_what_was_before_it_is_written_or_owed(
+    host: Host, clock: StepClock
+) -> None:
+    file = GadgetFile(host.path, "pointer", clock)
+    moved, up, *drag = [pointer_report(PointerState(x, x, b)) for x, b in ((1, 0), (2, 0), (3, 1), (9, 1))]
+    file.put(moved)
+    assert host.fetch() == moved
+    host.stop_fetching()
+    for report in drag:
+        file.put(report)
+    host.fetch()
+    file.pump()
+    assert host.fetch() == b"".join(drag)
+    host.stop_fetching()
+    file.owe(up)
+    for report in drag:
+        file.put(report)
+    host.fetch()
+    file.pump()
+    assert host.fetch() == b"".join([up, *drag])
+
+
 def test_everything_up_goes_before_what_waits_and_instead_of_it(host: Host, clock: StepClock) -> None:
     file = GadgetFile(host.path, "keyboard", clock)
     host.stop_fetching()
