@@ -27,10 +27,14 @@ export interface ControlDeskParts extends Omit<PressLineParts, "say"> {
   say: (message: ClientMessage) => boolean;
   /** Server's Unix µs, also while the room is away; null before its first word. */
   serverTimeUs: () => number | null;
+  /** For how long the box of that feed lets its device be controlled at most. */
+  minutesMax: (feed: string) => number;
 }
 
 /** Refusals that say that there is no such control any more. */
 const IS_OVER = /^control_(?:not_found|over)$/;
+/** What hosts can choose from. */
+const MINUTES = [5, 15];
 /** What belongs to who acted themselves: they need not be told. */
 const OWN_ACTS: ReadonlySet<string | null> = new Set(["refused", "withdrawn", "stopped"]);
 const ABOUT = /^(?:(?:ask|grant|confirm|end)_control|press)$/;
@@ -63,6 +67,12 @@ export class ControlDesk {
 
   serverTimeUs(): number | null {
     return this.parts.serverTimeUs();
+  }
+
+  /** For how long a host can grant it. */
+  minutesFor({ feed }: Control): readonly number[] {
+    const most = this.parts.minutesMax(feed);
+    return [...new Set(MINUTES.map((minutes) => Math.min(minutes, most)))];
   }
 
   /** Where keys and pointer of this feed go; null: this person does not control it. */

@@ -9,8 +9,6 @@ import { EndControl, SeenButton, TimeLeft } from "./ControlBar";
 import { ControlContext, endWords, problemWords, whoWords } from "./useControl";
 import "./control.css";
 
-const MINUTES = [5, 15];
-
 interface ItemProps {
   control: Control;
   desk: ControlDesk;
@@ -72,7 +70,7 @@ function Item({ control, desk }: ItemProps) {
         <TimeLeft control={control} desk={desk} />
       </span>
       {stage === "asked" &&
-        MINUTES.map((minutes) => (
+        desk.minutesFor(control).map((minutes) => (
           <button
             key={minutes}
             type="button"

@@ -19,6 +19,7 @@ import { clockWords, ControlContext } from "./useControl";
 let root: Root;
 let desk: ControlDesk;
 let said: ClientMessage[];
+let minutesMax: number;
 
 const feedWith = (ways: Control["ways"]): Feed =>
   feedsOf({
@@ -56,6 +57,7 @@ function show(me: string, host = false, large: string | null = null, language = 
     },
     serverTimeUs: () => 0,
     nowMs: () => performance.now(),
+    minutesMax: () => minutesMax,
     later: (later, ms) => setTimeout(later, ms),
   });
   const role = me === "site" ? "site" : "specialist";
@@ -92,6 +94,7 @@ const press = (id: string) => {
 beforeEach(() => {
   vi.stubGlobal("IS_REACT_ACT_ENVIRONMENT", true);
   window.localStorage.clear();
+  minutesMax = 15;
   document.body.innerHTML = '<div id="root"></div>';
   root = createRoot(document.getElementById("root") ?? document.body);
 });
@@ -134,6 +137,20 @@ test("a host sees who asks, from where and for what, and allows 5 or 15 minutes,
     { type: "grant_control", control_id: "c_1", minutes: 15 },
     { type: "end_control", control_id: "c_1" },
   ]);
+});
+
+test.each([
+  [15, ["Allow 5 min", "Allow 15 min"]],
+  [10, ["Allow 5 min", "Allow 10 min"]],
+  [3, ["Allow 3 min"]],
+])("of a box that allows %d minutes no more are offered", (most, offered) => {
+  minutesMax = most;
+  show("site", true);
+  tell(control());
+  const words = all("control-notice-asked").flatMap((notice) => [...notice.querySelectorAll("button")]);
+  expect(words.map((button) => button.textContent).filter((text) => text.startsWith("Allow"))).toEqual(
+    offered,
+  );
 });
 
 test("after allowing, it says how to confirm at the box; a code goes there, however it was typed", () => {
