@@ -70,10 +70,7 @@ export class RoomMedia {
       nowMs: parts.now,
       serverTimeUs: () => parts.clock.roughServerTimeUs(parts.now()),
       later: (act, ms) => setTimeout(act, ms),
-      minutesMax: (feed) =>
-        Math.min(
-          ...parts.state().tracks.map((track) => (track.feed === feed ? track.control_minutes : Infinity)),
-        ),
+      tracks: () => parts.state().tracks,
     });
     this.subscriber = this.createSubscriber();
     this.own = this.createOwnMedia();

@@ -54,7 +54,7 @@ beforeEach(() => {
     },
     serverTimeUs: () => (serverUs === null ? null : serverUs + performance.now() * 1000),
     nowMs: () => performance.now(),
-    minutesMax: () => 15,
+    tracks: () => [],
     later: (act, ms) => setTimeout(act, ms),
   });
   desk.received(welcome());

@@ -1,4 +1,11 @@
-import type { ClientMessage, Control, ControlChanged, Pressed, ServerMessage } from "../../protocol/messages";
+import type {
+  ClientMessage,
+  Control,
+  ControlChanged,
+  Pressed,
+  ServerMessage,
+  TrackInfo,
+} from "../../protocol/messages";
 import { Store } from "../store";
 import { PressLine, type PressLineParts } from "./pressLine";
 
@@ -27,8 +34,7 @@ export interface ControlDeskParts extends Omit<PressLineParts, "say"> {
   say: (message: ClientMessage) => boolean;
   /** Server's Unix µs, also while the room is away; null before its first word. */
   serverTimeUs: () => number | null;
-  /** For how long the box of that feed lets its device be controlled at most. */
-  minutesMax: (feed: string) => number;
+  tracks: () => readonly TrackInfo[];
 }
 
 /** Refusals that say that there is no such control any more. */
@@ -69,10 +75,11 @@ export class ControlDesk {
     return this.parts.serverTimeUs();
   }
 
-  /** For how long a host can grant it. */
+  /** For how long a host can grant it: no longer than its box allows. */
   minutesFor({ feed }: Control): readonly number[] {
-    const most = this.parts.minutesMax(feed);
-    return [...new Set(MINUTES.map((minutes) => Math.min(minutes, most)))];
+    const pictures = this.parts.tracks().filter((track) => track.feed === feed);
+    const most = pictures.map((track) => track.control_minutes);
+    return [...new Set(MINUTES.map((minutes) => Math.min(minutes, ...most)))];
   }
 
   /** Where keys and pointer of this feed go; null: this person does not control it. */

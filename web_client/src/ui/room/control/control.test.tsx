@@ -57,7 +57,10 @@ function show(me: string, host = false, large: string | null = null, language = 
     },
     serverTimeUs: () => 0,
     nowMs: () => performance.now(),
-    minutesMax: () => minutesMax,
+    tracks: () => [
+      track("t", { feed: "ultrasound", control_minutes: minutesMax }),
+      track("other", { control_minutes: 1 }),
+    ],
     later: (later, ms) => setTimeout(later, ms),
   });
   const role = me === "site" ? "site" : "specialist";
