@@ -38,6 +38,7 @@ from core.messages import (
     SetLogLevel,
     TakeStill,
     TrackAdded,
+    TrackChanged,
     TrackRemoved,
     Welcome,
     parse_server_message,
@@ -70,7 +71,9 @@ class FeedsOwner(Protocol):
         """The feeds of ours that the room shows."""
 
     def shown(self, feed: str) -> None:
-        """The room shows that feed of ours from now on: at every welcome, and when its track is new."""
+        """The room shows that feed of ours from now on: at every welcome, and when its track is new, or new
+        to be ours.
+        """
 
     def control_told(self, told: ControlChanged | CheckCode | ControlPressed) -> None:
         """Somebody's remote control of a device here goes on."""
@@ -197,14 +200,12 @@ class RoomPresence:
                 self._log.info("room_joined", participant=message.participant.participant_id)
                 self._owner.paused(message.consultation.paused)
                 self._owner.welcomed(frozenset(track.feed for track in message.tracks))
-                own = self._tracks.welcomed(message.participant.participant_id, message.tracks)
-                self._tell(own)
-                self._shown(own)
+                self._begun(self._tracks.welcomed(message.participant.participant_id, message.tracks))
                 self.say(self._drawings.sync())
             case TrackAdded():
-                own = self._tracks.added(message.track)
-                self._tell(own)
-                self._shown(own)
+                self._begun(self._tracks.added(message.track))
+            case TrackChanged():
+                self._begun(self._tracks.changed(message.track))
             case TrackRemoved():
                 self._tracks.removed(message.track_id)
             case LayersWanted():
@@ -239,7 +240,8 @@ class RoomPresence:
         for item in wanted:
             self._owner.layers_wanted(item)
 
-    def _shown(self, own: list[WantedLayers]) -> None:
+    def _begun(self, own: list[WantedLayers]) -> None:
+        self._tell(own)
         for item in own:
             self._owner.shown(item.feed)
 

@@ -32,6 +32,24 @@ def test_what_is_watched_of_a_track_reaches_its_feed() -> None:
     assert own.wanted("t1", []) == [WantedLayers("ultrasound", frozenset())]
 
 
+def test_a_track_that_becomes_ours_begins_then_once_and_ends_when_it_is_somebody_elses() -> None:
+    own = welcomed(track("t1", participant_id="dead"))
+    assert own.changed(track("t1", participant_id="dead")) == []
+    assert own.changed(track("t1")) == [WantedLayers("ultrasound", None)]
+    assert own.changed(track("t1")) == []
+    assert own.wanted("t1", ["q"]) == [WantedLayers("ultrasound", frozenset({"q"}))]
+    assert own.changed(track("t1", participant_id="p9")) == []
+    assert own.wanted("t1", ["q"]) == []
+    assert own.changed(track("t7")) == [WantedLayers("ultrasound", None)], "hidden at the welcome"
+
+
+def test_what_changes_of_a_track_that_a_newer_one_replaced_begins_nothing() -> None:
+    own = welcomed(track("t1"))
+    own.added(track("t2"))
+    assert own.changed(track("t1")) == []
+    assert own.wanted("t2", ["f"]) == [WantedLayers("ultrasound", frozenset({"f"}))]
+
+
 def test_a_feed_published_anew_is_wanted_whole_and_word_of_its_old_track_counts_no_more() -> None:
     own = welcomed(track("t1"))
     own.wanted("t1", ["q"])
