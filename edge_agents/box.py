@@ -61,7 +61,8 @@ async def run_until(
     config: EdgeConfig, stop: asyncio.Event, clock: Clock, knob: LogKnob | None = None
 ) -> None:
     """As `run`, ended by `stop`. Raises `ConfigError` for a box that has no way in."""
-    controls = Controls(config.feeds, clock)  # first of all: a process that died may have left a key down
+    # first of all: a process that died may have left a key down
+    controls = Controls(config.feeds, clock, config.ring_dir)
     identity = own_identity(config)
     log.info("edge_starting", server=config.base_url, room=config.room, feeds=[f.name for f in config.feeds])
     async with open_session(config) as session:
@@ -101,7 +102,7 @@ class Box:
         knob: LogKnob,
         controls: Controls | None = None,
     ) -> None:
-        self._controls = controls or Controls(config.feeds, clock)
+        self._controls = controls or Controls(config.feeds, clock, config.ring_dir)
         self._config, self._identity = config, identity
         self._session, self._clock, self._knob = session, clock, knob
         self._agent: Agent | None = None

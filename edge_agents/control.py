@@ -7,6 +7,7 @@ import contextlib
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Literal
 
 import structlog
@@ -20,6 +21,7 @@ from edge_agents.control_config import ControlConfig
 from edge_agents.control_desk import ControlDesk, LetGo, Outcome, Terms
 from edge_agents.hid_gadget import Console, DeviceFailed, open_console
 from edge_agents.hid_reports import Hands, Screen
+from edge_agents.pointer_mark import PointerMark
 from edge_agents.status import ControlStatus
 
 log = structlog.get_logger()
@@ -43,16 +45,17 @@ class _Seat:
 class _Device:
     """One feed's console, its desk and its gadget."""
 
-    def __init__(self, feed: str, config: ControlConfig, clock: Clock) -> None:
+    def __init__(self, feed: str, config: ControlConfig, clock: Clock, folder: Path) -> None:
         self.feed = feed
         badges = frozenset(config.badges)
         self.desk = ControlDesk(Terms(feed, config.confirm, config.max_minutes, config.devices, badges))
-        self.ways = config.confirm
-        self.console: Console = open_console(config, clock)
-        self._first = Hands(config.devices).let_go()
+        self.offer = OfferControl(feed=feed, ways=config.confirm, max_minutes=config.max_minutes)
+        mark = PointerMark(folder / f"pointer-down.{feed}")
+        self.console: Console = open_console(config, clock, mark)
+        self._first = Hands(config.devices, mark.read()).let_go()
 
     def let_go_first(self) -> None:
-        """What a process of this box that died may have left down."""
+        """What a process of this box that died may have left down: any key; a button, if it is marked."""
         try:
             self.console.let_go(self._first)
         except DeviceFailed as error:
@@ -102,13 +105,16 @@ class _Device:
 class Controls:
     """All that can be controlled through this box. Making one lets go of everything, before anything else.
 
-    `shown`: the box's own page is up. Without it nothing is offered: nobody could stop it there.
+    `folder`: where it is marked that a pointer's button is down. `shown`: the box's own page is up; without
+    it nothing is offered: nobody could stop it there.
     """
 
-    def __init__(self, feeds: Sequence[FeedConfig], clock: Clock, offset: ClockOffset | None = None) -> None:
-        self._clock, self._offset = clock, offset or ClockOffset()
+    def __init__(self, feeds: Sequence[FeedConfig], clock: Clock, folder: Path) -> None:
+        self._clock, self._offset = clock, ClockOffset()
         self._devices = {
-            feed.name: _Device(feed.name, feed.control, clock) for feed in feeds if feed.control is not None
+            feed.name: _Device(feed.name, feed.control, clock, folder)
+            for feed in feeds
+            if feed.control is not None
         }
         self._seat: _Seat | None = None
         self._wake = asyncio.Event()
@@ -156,7 +162,7 @@ class Controls:
         """It is shown in the room: say that it can be controlled. The room forgets what it had granted."""
         device = self._devices.get(feed)
         if device is not None and self.shown:
-            self._say(OfferControl(feed=feed, ways=device.ways))
+            self._say(device.offer)
 
     def told(self, told: ControlChanged | CheckCode | ControlPressed) -> None:
         """What the room says of a control. Of those that are not ours, or over, nothing comes."""
@@ -235,6 +241,6 @@ class Controls:
         return self._clock.monotonic_ns()
 
     def _is_stale(self, at_us: int) -> bool:
-        """By the server's clock, as far as it is known."""
+        """By the server's clock, since it was said: the whole way counts. While that is unknown, all is."""
         ahead_us = self._offset.ahead_us
-        return ahead_us is not None and self._clock.unix_ns() // NS_PER_US - ahead_us - at_us > STALE_US
+        return ahead_us is None or self._clock.unix_ns() // NS_PER_US - ahead_us - at_us > STALE_US

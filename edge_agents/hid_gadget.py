@@ -21,6 +21,7 @@ from core.clock import NS_PER_S, NS_PER_US, Clock
 from core.errors import Unavailable
 from edge_agents.control_config import ControlConfig
 from edge_agents.hid_reports import HidDevice, HidReport
+from edge_agents.pointer_mark import PointerMark
 
 MAX_WAITING: Final = 32
 """Reports; a host that polls fetches one every few milliseconds."""
@@ -59,19 +60,22 @@ class Console(Protocol):
         """The last words are out, or cannot be. Never raises."""
 
 
-def open_console(config: ControlConfig, clock: Clock) -> Console:
+def open_console(config: ControlConfig, clock: Clock, mark: PointerMark) -> Console:
     """Opens nothing yet."""
     if config.backend == "recording":
         assert config.file is not None
         return RecordingConsole(config.file, clock)
-    return GadgetConsole(config.gadget_paths, clock)
+    return GadgetConsole(config.gadget_paths, clock, mark)
 
 
 class GadgetConsole:
     """One or two gadget functions of one device."""
 
-    def __init__(self, paths: dict[HidDevice, Path], clock: Clock) -> None:
-        self._files = {device: GadgetFile(path, device, clock) for device, path in paths.items()}
+    def __init__(self, paths: dict[HidDevice, Path], clock: Clock, mark: PointerMark) -> None:
+        self._files = {
+            device: GadgetFile(path, device, clock, mark if device == "pointer" else None)
+            for device, path in paths.items()
+        }
 
     def write(self, report: HidReport) -> None:
         self._files[report.device].put(report.data)
@@ -107,8 +111,8 @@ class GadgetConsole:
 class GadgetFile:
     """One /dev/hidgN. The kernel takes one report at a time, and the next when the host has fetched that."""
 
-    def __init__(self, path: Path, device: HidDevice, clock: Clock) -> None:
-        self._path, self._device, self._clock = path, device, clock
+    def __init__(self, path: Path, device: HidDevice, clock: Clock, mark: PointerMark | None = None) -> None:
+        self._path, self._device, self._clock, self._mark = path, device, clock, mark
         self._waiting: deque[bytes] = deque()
         self._written = _NOTHING_DOWN
         """The last report that the kernel took."""
@@ -201,8 +205,12 @@ class GadgetFile:
             self._waiting.popleft()
 
     def _write(self, fd: int, report: bytes) -> None:
+        if self._mark is not None:
+            self._mark.before(report)
         if os.write(fd, report) != len(report):
             raise OSError(errno.EIO, "a report was taken in part")
+        if self._mark is not None:
+            self._mark.after(report)
         self._written = report
         self._since_ns = self._clock.monotonic_ns()
 

@@ -17,6 +17,7 @@ KEYS_AT_ONCE: Final = 6
 ERROR_ROLL_OVER: Final = 0x01
 """In all six places when more keys are down than fit; modifiers are told anyway (HID 1.11, appendix C)."""
 AXIS_MAX: Final = 32767
+_POINTER: Final = struct.Struct("<BHHb")
 
 KEYBOARD_DESCRIPTOR: Final = bytes.fromhex(
     "0501"  # Usage Page (Generic Desktop)
@@ -135,7 +136,13 @@ def keyboard_report(keys: Iterable[str]) -> bytes:
 
 def pointer_report(state: PointerState, wheel: int = 0) -> bytes:
     """Six bytes. `wheel`: -127 to 127, positive away from the user."""
-    return struct.pack("<BHHb", state.buttons & 0x07, state.x, state.y, wheel)
+    return _POINTER.pack(state.buttons & 0x07, state.x, state.y, wheel)
+
+
+def read_pointer_report(report: bytes) -> PointerState:
+    """What those six bytes say, but for the wheel."""
+    buttons, x, y, _wheel = _POINTER.unpack(report)
+    return PointerState(x, y, buttons)
 
 
 class Hands:

@@ -23,7 +23,9 @@ from core.messages import (
     ControlPressed,
     Model,
     PausedChanged,
+    Pong,
     TrackAdded,
+    TrackChanged,
     TrackInfo,
 )
 from edge_agents.box import Box
@@ -48,6 +50,7 @@ class Room:
         self.file = tmp_path / "pressed.jsonl"
         self.said: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self.open_socket: web.WebSocketResponse | None = None
+        self.tells_time = True
         self.box: Box | None = None
         self.page = ""
         self.code = ""
@@ -59,6 +62,9 @@ class Room:
             said = json.loads(message.data)
             if said["type"] == "hello":
                 await socket.send_str(welcome().model_copy(update={"tracks": [TRACK]}).model_dump_json())
+            elif said["type"] == "ping" and self.tells_time:
+                now_us = SystemClock().unix_ns() // 1000
+                await self.tell(Pong(id=said["id"], server_time_us=now_us))
             elif said["type"] in {"offer_control", "control_answer"}:
                 self.said.put_nowait(said)
         return socket
@@ -130,9 +136,10 @@ async def free_port() -> int:
 
 @asynccontextmanager
 async def running(
-    tmp_path: Path, *, offered: bool = True, source: dict[str, str] = TESTCARD
+    tmp_path: Path, *, offered: bool = True, source: dict[str, str] = TESTCARD, tells_time: bool = True
 ) -> AsyncIterator[Room]:
     room, app = Room(tmp_path), web.Application()
+    room.tells_time = tells_time
     app.router.add_get("/ws", room.socket)
     app.router.add_post("/whip/{room}/{feed}", refuse)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
@@ -143,7 +150,7 @@ async def running(
     room.page = f"http://127.0.0.1:{port}"
     feed = {
         "name": FEED, "source": source, "width": 320, "height": 180, "fps": 10, "still_mb": 8,
-        "encoder": "libx264", "control": {"backend": "recording", "file": "pressed.jsonl"},
+        "encoder": "libx264", "control": {"backend": "recording", "file": "pressed.jsonl", "max_minutes": 7},
     }  # fmt: skip
     values = {
         "server": f"http://127.0.0.1:{runner.addresses[0][1]}", "room": "demo", "token_file": "token",
@@ -155,7 +162,9 @@ async def running(
         work = asyncio.create_task(room.box.run())
         try:
             if offered:
-                assert await room.next() == {"type": "offer_control", "feed": FEED, "ways": ["code", "touch"]}
+                assert await room.next() == {
+                    "type": "offer_control", "feed": FEED, "ways": ["code", "touch"], "max_minutes": 7,
+                }  # fmt: skip
             yield room
         finally:
             work.cancel()
@@ -269,6 +278,26 @@ async def test_what_the_network_held_back_for_too_long_is_not_pressed(tmp_path: 
         assert room.keys()[count:] == [A]
 
 
+async def test_what_was_held_back_is_no_sign_of_life_either(tmp_path: Path) -> None:
+    async with running(tmp_path) as room:
+        await room.pressing()
+        count = len(room.keys())
+        async with asyncio.timeout(SILENCE_LIMIT_S / 2):
+            while len(room.keys()) == count:
+                await room.press("KeyA", age_s=2)
+                await asyncio.sleep(0.1)
+        assert room.keys()[count:] == [UP]
+
+
+async def test_before_the_servers_clock_is_known_nothing_is_pressed(tmp_path: Path) -> None:
+    async with running(tmp_path, tells_time=False) as room:
+        await room.confirm()
+        await room.press("KeyA")
+        await room.tell(ControlChanged(feed=FEED, control_id="c_1", reason="stopped", at_us=0))
+        await room.until_last(UP, 1)
+        assert set(room.keys()) == {UP}
+
+
 async def test_a_gadget_that_does_not_take_it_ends_the_control(tmp_path: Path) -> None:
     async with running(tmp_path) as room:
         await room.confirm()
@@ -282,6 +311,17 @@ async def test_a_gadget_that_does_not_take_it_ends_the_control(tmp_path: Path) -
 async def test_a_track_that_is_new_is_offered_anew(tmp_path: Path) -> None:
     async with running(tmp_path) as room:
         await room.tell(TrackAdded(track=TRACK.model_copy(update={"track_id": "tr_2"})))
+        assert (await room.next())["type"] == "offer_control"
+
+
+async def test_a_track_that_becomes_the_boxs_own_is_offered(tmp_path: Path) -> None:
+    async with running(tmp_path) as room:
+        await room.tell(TrackChanged(track=TRACK.model_copy(update={"live": True})))  # its own: nothing new
+        theirs = TRACK.model_copy(update={"track_id": "tr_2", "participant_id": "p_dead"})
+        await room.tell(TrackAdded(track=theirs))
+        await room.grant()  # what came before was handled
+        assert room.said.empty()
+        await room.tell(TrackChanged(track=theirs.model_copy(update={"participant_id": "p1"})))
         assert (await room.next())["type"] == "offer_control"
 
 

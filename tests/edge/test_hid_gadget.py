@@ -14,6 +14,7 @@ from core.clock import NS_PER_S
 from edge_agents.control_config import ControlConfig
 from edge_agents.hid_gadget import MAX_WAITING, RETRY_S, STUCK_S, DeviceFailed, GadgetFile, open_console
 from edge_agents.hid_reports import HidReport, PointerState, keyboard_report, pointer_report
+from edge_agents.pointer_mark import PointerMark
 from tests.edge.support import StepClock
 
 UP = keyboard_report(())
@@ -253,7 +254,9 @@ def test_both_files_of_a_device_are_tried_though_one_fails(
     host: Host, clock: StepClock, tmp_path: Path
 ) -> None:
     console = open_console(
-        ControlConfig(backend="usb_gadget", keyboard=tmp_path / "nothing", pointer=host.path), clock
+        ControlConfig(backend="usb_gadget", keyboard=tmp_path / "nothing", pointer=host.path),
+        clock,
+        PointerMark(tmp_path / "mark"),
     )
     up = pointer_report(PointerState(1, 1, 0))
     with pytest.raises(DeviceFailed, match="ENOENT"):
@@ -265,15 +268,18 @@ def test_both_files_of_a_device_are_tried_though_one_fails(
 
 def test_a_recording_is_lines_that_only_its_owner_reads(tmp_path: Path, clock: StepClock) -> None:
     file = tmp_path / "pressed.jsonl"
-    console = open_console(ControlConfig(backend="recording", file=file), clock)
+    console = open_console(
+        ControlConfig(backend="recording", file=file), clock, PointerMark(tmp_path / "mark")
+    )
     console.write(HidReport("keyboard", DOWN[0]))
     console.let_go((HidReport("keyboard", UP),))
     lines = [json.loads(line) for line in file.read_text().splitlines()]
     assert [line["report"] for line in lines] == [DOWN[0].hex(), UP.hex()]
     assert lines[0]["at_us"] == clock.unix_ns() // 1000
     assert file.stat().st_mode & 0o777 == 0o600
+    broken = ControlConfig(backend="recording", file=tmp_path)
     with pytest.raises(DeviceFailed):
-        open_console(ControlConfig(backend="recording", file=tmp_path), clock).write(lines_report())
+        open_console(broken, clock, PointerMark(tmp_path / "mark")).write(lines_report())
 
 
 def lines_report() -> HidReport:
