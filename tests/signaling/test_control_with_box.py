@@ -56,7 +56,7 @@ async def stop_on_its_page(url: str) -> None:
 async def test_from_asking_in_the_room_to_a_key_at_the_device_and_stopped_beside_it(
     real: World, tmp_path: Path
 ) -> None:
-    control = {"backend": "recording", "file": "pressed.jsonl"}
+    control = {"backend": "recording", "file": "pressed.jsonl", "max_minutes": 4}
     port, file = free_port(), tmp_path / "pressed.jsonl"
     values = {"server": real.base_url, "feeds": [FEED | {"control": control}], "status_port": port}
     host, _ = await enter(real, person(real, "host"))
@@ -68,7 +68,7 @@ async def test_from_asking_in_the_room_to_a_key_at_the_device_and_stopped_beside
         await expert.send(messages.AskControl(feed="ultrasound"))
         asked = await told(host, "asked")
         await host.send(messages.GrantControl(control_id=asked.control_id, minutes=5))
-        await told(expert, "granted")
+        assert (await told(expert, "granted")).minutes == 4, "no more than the box allows"
         await until(lambda: box.status().controls)
         pressed = Pressed(keys=("ShiftLeft", "KeyA"), pointer=Pointer(x=0.5, y=0.5))
         (waiting,) = box.status().controls
@@ -80,7 +80,10 @@ async def test_from_asking_in_the_room_to_a_key_at_the_device_and_stopped_beside
             while (
                 keys(file)[-1] != DOWN
             ):  # said again as a client does: before its picture nothing is pressed
-                await expert.send(messages.Press(control_id=active.control_id, pressed=pressed))
+                now_us = real.context.service.now_us()
+                await expert.send(
+                    messages.Press(control_id=active.control_id, pressed=pressed, said_us=now_us)
+                )
                 await asyncio.sleep(0.1)
         await stop_on_its_page(f"http://127.0.0.1:{port}")
         assert keys(file)[-1] == UP
