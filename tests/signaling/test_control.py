@@ -135,6 +135,8 @@ async def test_from_asking_to_pressing_and_its_end_everybody_is_told_and_it_is_w
         ("device:ultrasound", "control_begin", "ok"),
         ("u_host", "control_end", "stopped"),
     ]
+    # Leaves that nobody waits for are written in their turn; whoever waits for a later one waits for them.
+    await scene.world.context.log.access(kind="hold", by="u_1", consultation=None)
     found = [leaf for leaf in await leaves(scene.world) if isinstance(leaf, AccessLeaf)]
     assert [(leaf.by, leaf.second, leaf.detail) for leaf in found if leaf.access == "control"] == [
         ("u_invited", "u_host", "begin"),
