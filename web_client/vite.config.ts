@@ -1,12 +1,23 @@
 import { fileURLToPath } from "node:url";
 import react from "@vitejs/plugin-react";
+import type { Plugin } from "vite";
 import { defineConfig } from "vitest/config";
 
 /** Where `npm run dev` finds the service. The shipped bundle talks to its own origin only. */
 const service = process.env["TELECONSULT_URL"] ?? "http://127.0.0.1:8080";
 
+const jsx = fileURLToPath(new URL("src/jsx.ts", import.meta.url));
+
+/** The bundle's own way to React's elements: see that module. */
+const shortJsx: Plugin = {
+  name: "short-jsx",
+  apply: "build",
+  enforce: "pre",
+  resolveId: (source, importer) => (source === "react/jsx-runtime" && importer !== jsx ? jsx : null),
+};
+
 export default defineConfig({
-  plugins: [react()],
+  plugins: [react(), shortJsx],
   resolve: {
     alias: {
       // 27 kB of JavaScript for keys that no archive is sealed to: see that module.
