@@ -2,8 +2,8 @@
  * Stands in for `react/jsx-runtime` in the bundle (vite.config.ts). Its two functions are one in production, and as a
  * name of our own modules it takes less room than `(0, runtime.jsx)`, 1,500 times.
  */
-import * as runtime from "react/jsx-runtime";
+import { Fragment as group, jsx as element } from "react/jsx-runtime";
 
-const { Fragment, jsx } = runtime;
-
-export { Fragment, jsx, jsx as jsxs };
+export const Fragment = group;
+const jsx = element;
+export { jsx, jsx as jsxs };
