@@ -31,6 +31,9 @@ from core.stopping import Stopping
 log = structlog.get_logger("supervisor")
 
 HEALTHY_AFTER_S: Final = 10.0
+RAN_AFTER_S: Final = 2.0
+"""What was ended by a signal (a crash in a library, no memory left, somebody's hand) after so long had come
+up with its configuration: it is needed again at once, however often."""
 PAUSE_FIRST_S: Final = 0.2
 PAUSE_MAX_S: Final = 10.0
 STOP_GRACE_S: Final = 8.0
@@ -69,9 +72,9 @@ class Backoff:
     def __init__(self) -> None:
         self._pause_s = 0.0
 
-    def after(self, lived_s: float) -> float:
+    def after(self, lived_s: float, *, by_signal: bool = False) -> float:
         """Seconds to wait. 0 after a healthy life, then doubling up to `PAUSE_MAX_S`."""
-        if lived_s >= HEALTHY_AFTER_S:
+        if lived_s >= (RAN_AFTER_S if by_signal else HEALTHY_AFTER_S):
             self._pause_s = 0.0
             return 0.0
         pause_s = self._pause_s
@@ -145,7 +148,7 @@ class Supervisor:
             code = await process.wait()
             self._running.pop(role.name, None)
             lived_s = time.monotonic() - started
-            pause_s = backoff.after(lived_s)
+            pause_s = backoff.after(lived_s, by_signal=code < 0)
             self.restarts[role.name] += 1
             log.warning(
                 "role_died", role=role.name, exit_code=code, lived_s=round(lived_s, 1), again_in_s=pause_s
@@ -153,11 +156,9 @@ class Supervisor:
             await asyncio.sleep(pause_s)
 
     async def _start(self, role: Role) -> tuple[asyncio.subprocess.Process, float]:
-        """The process, and since when it lives (monotonic, s): a spare, since it was made."""
+        """The process, and since when it has this role (monotonic, s)."""
         started = time.monotonic()
         process = self._take_over(role) if role.spare else None
-        if process is not None:
-            started = self._spare_since_s
         if process is None:
             process = await self._spawn(role.command, role.environment, asyncio.subprocess.DEVNULL)
         self._running[role.name] = process

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from core import messages
@@ -101,8 +101,12 @@ class RoomService(LiveRooms):
         """A new member; it is told what was written before. Raises `Conflict` when the room is full."""
         if self.rooms.get(room.name) is not room:
             raise NotFound("this consultation is over", code="consultation_closed")
-        self._hide_dead_boxes(room, member)
+        replaced = room.replaced_by(member)
+        for seat in replaced:  # what a box sends is the new seat's at once
+            self.deliver(room, room.hide(seat))
         out = room.join(member)
+        if replaced:
+            self.background.spawn(self._remove_replaced(replaced))
         member.waiting = False
         subscriber = Subscriber(self, room, member)
         attached = Attached(room, member, claims, connection, subscriber)
@@ -113,13 +117,10 @@ class RoomService(LiveRooms):
         self.deliver(room, out)
         await self._directory.enter(room.name, member.participant)
 
-    def _hide_dead_boxes(self, room: Room, member: Member) -> None:
-        """A box whose process died takes a new seat: what it sends is that one's at once."""
-        if member.participant.role == "device":
-            for seat in room.seats_of(member.subject):
-                if seat.present and not seat.connected:
-                    self.deliver(room, room.hide(seat))
-                    self.background.spawn(self._directory.leave(room.name, seat.id))
+    async def _remove_replaced(self, seats: Iterable[Member]) -> None:
+        for seat in seats:
+            if not seat.connected:  # or it was resumed meanwhile, after all
+                await self.remove(seat, "disconnected")
 
     async def resume(self, member: Member, connection: Connection, history: History) -> None:
         """A member is back, on a new WebSocket."""

@@ -41,12 +41,27 @@ class Room(Stage):
     # --- who is here ---------------------------------------------------------------------
 
     def join(self, member: Member) -> list[Outgoing]:
-        """Raises `Conflict` when the room, or this subject's share of it, is full."""
+        """Raises `Conflict` when the room, or this subject's share of it, is full: whose place it takes
+        (`replaced_by`) does not count.
+        """
+        over = len(self.replaced_by(member))
         same = len(self.seats_of(member.subject))
-        if len(self.members) >= MAX_MEMBERS or same >= MAX_MEMBERS_PER_SUBJECT:
+        if len(self.members) - over >= MAX_MEMBERS or same - over >= MAX_MEMBERS_PER_SUBJECT:
             raise Conflict("this room is full", code="room_full")
         self.members[member.id] = member
         return self._appear(member)
+
+    def replaced_by(self, newcomer: Member) -> list[Member]:
+        """Seats of the same subject that lost their WebSocket and are not waited for once `newcomer` sits.
+
+        Of a box all: its process died, so nobody is left who could resume them. Of anybody else those that
+        were away longest, as many as there is no room for.
+        """
+        seats = self.seats_of(newcomer.subject)
+        away = sorted((seat for seat in seats if not seat.connected), key=lambda seat: seat.left_ns)
+        if newcomer.participant.role == "device":
+            return away
+        return away[: max(0, len(seats) + 1 - MAX_MEMBERS_PER_SUBJECT)]
 
     def seats_of(self, subject: str) -> list[Member]:
         """All seats of one person, or device."""

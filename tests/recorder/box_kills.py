@@ -11,10 +11,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import bisect
 import contextlib
 import os
 import random
 import signal
+import statistics
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -46,9 +49,12 @@ SETTLED_S = 12.0
 
 @dataclass(frozen=True)
 class Kills:
-    """`missing_s`: holes of the picture that nothing filled, in order; `declared`: each lies in gaps."""
+    """`missing_s`: of each kill in order, how much of the picture nothing filled; `elsewhere_s`: so much
+    before the first one. `declared`: each hole lies in gaps.
+    """
 
     missing_s: Sequence[float]
+    elsewhere_s: float
     declared: bool
     verdict: Verdict
     backfilled: int
@@ -59,15 +65,18 @@ async def kill_often(folder: Path, kills: int, seed: int) -> Kills:
     chance = random.Random(seed)
     async with service(folder) as made:
         made.start_recorder()
+        killed_us: list[int] = []
         config = await box_of(made, folder, f"http://127.0.0.1:{made.settings.port}")
         async with running(folder, config) as guard:
             for _ in range(kills):
                 await live(made)
                 await asyncio.sleep(chance.uniform(0.0, 3.0))
                 os.kill(await capturing(guard), signal.SIGKILL)
+                killed_us.append(made.database.now_us() - made.consultation.opened_us)
+                print(f"{len(killed_us)} of {kills} killed", file=sys.stderr)
             await live(made)
             await over(made)
-        return _result(made)
+        return _result(made, killed_us)
 
 
 @contextlib.asynccontextmanager
@@ -124,7 +133,7 @@ async def box_of(made: Service, folder: Path, server: str) -> Path:
     return written(box_settings(server), folder / "edge.toml")
 
 
-def _result(made: Service) -> Kills:
+def _result(made: Service, killed_us: Sequence[int]) -> Kills:
     signer = load_signer(made.settings.signing_key_file)
     report = verify_consultation(made.folder, [TrustedSigner(signer.public, "own")])
     gaps = [
@@ -144,7 +153,10 @@ def _result(made: Service) -> Kills:
         if hole[1] - hole[0] > 1_500_000
     )
     late = sum(one.source == "backfill" for one in made.pieces())
-    return Kills([(end - begin) / 1e6 for begin, end in holes], declared, report.verdict, late)
+    lost = [0.0] * (len(killed_us) + 1)
+    for begin, end in holes:  # what a kill costs ends after it
+        lost[bisect.bisect(killed_us, end)] += (end - begin) / 1e6
+    return Kills(lost[1:], lost[0], declared, report.verdict, late)
 
 
 def main() -> None:
@@ -155,10 +167,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         found = asyncio.run(kill_often(Path(folder), wanted.kills, wanted.seed))
     print(f"{wanted.kills} kills: archive {found.verdict.name.lower()}, {found.backfilled} pieces came later")
-    print(
-        f"missing: {sum(found.missing_s):.1f} s in {len(found.missing_s)} holes, declared: {found.declared}"
-    )
-    print("longest:", ", ".join(f"{one:.2f}" for one in sorted(found.missing_s)[-5:]), "s")
+    missing = sorted(found.missing_s)
+    print(f"missing: {sum(missing) + found.elsewhere_s:.1f} s together, declared: {found.declared}")
+    print(f"per kill: median {statistics.median(missing):.2f} s, over 2 s: {sum(one > 2 for one in missing)}")
+    print("most:", ", ".join(f"{one:.2f}" for one in missing[-5:]), "s")
 
 
 if __name__ == "__main__":

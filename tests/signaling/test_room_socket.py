@@ -478,12 +478,43 @@ async def test_the_room_fills_up(world: World) -> None:
     await world.join("u_2", "specialist")
 
 
+async def test_who_lost_every_connection_again_and_again_still_comes_in(world: World) -> None:
+    first, welcome = await world.join("u_1", "specialist")
+    for _ in range(9):
+        await first.drop()
+        await until(lambda: _connected(world, "u_1") == 0)
+        first, newest = await world.join("u_1", "specialist")
+    seats = world.context.service.rooms["demo"].seats_of("u_1")
+    assert len(seats) == 8
+    assert newest.participant.participant_id in {seat.id for seat in seats}
+    assert welcome.participant.participant_id not in {seat.id for seat in seats}, "it was away longest"
+
+
+async def test_a_box_that_dies_again_and_again_still_comes_in_and_has_one_seat(world: World) -> None:
+    watcher, _ = await world.join("u_1", "specialist")
+    for _ in range(10):
+        box, welcome = await world.join("device:d_1", "device")
+        await until(lambda: len(world.context.service.rooms["demo"].seats_of("device:d_1")) == 1)
+        await box.drop()
+        await until(lambda: _connected(world, "device:d_1") == 0)
+    await watcher.sync()
+    here = {
+        one.participant.participant_id for one in watcher.seen if isinstance(one, messages.ParticipantJoined)
+    }
+    gone = {one.participant_id for one in watcher.seen if isinstance(one, messages.ParticipantLeft)}
+    assert here - gone == {welcome.participant.participant_id}
+
+
 async def test_shutting_down_tells_clients_to_come_back(world: World) -> None:
     client, _ = await world.join("u_1", "specialist")
     from signaling.room_socket import close_sockets
 
     await close_sockets(world.app)
     assert await client.closed() == 1001
+
+
+def _connected(world: World, subject: str) -> int:
+    return sum(seat.connected for seat in world.context.service.rooms["demo"].seats_of(subject))
 
 
 def _member(world: World, subject: str):  # type: ignore[no-untyped-def]  # a Member

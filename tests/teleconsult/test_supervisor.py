@@ -63,6 +63,14 @@ def test_a_child_that_lived_is_restarted_at_once_and_one_that_keeps_dying_later_
     assert backoff.after(60) == 0
 
 
+def test_what_ran_and_was_killed_is_restarted_at_once_however_often() -> None:
+    backoff = Backoff()
+    assert [backoff.after(3.0, by_signal=True) for _ in range(20)] == [0.0] * 20
+    assert [backoff.after(3.0) for _ in range(3)] == [0.0, 0.2, 0.4], "what ends by itself does not work"
+    assert backoff.after(0.5, by_signal=True) == 0.8, "nor what crashes as soon as it is there"
+    assert backoff.after(3.0, by_signal=True) == 0.0
+
+
 async def test_a_killed_child_comes_back() -> None:
     async with running(python("a", FOREVER)) as supervisor:
         first = await until(lambda: supervisor.pid("a"))
