@@ -135,8 +135,10 @@ class LinkBudget:
 
     def _follow(self, estimator: BandwidthEstimator) -> None:
         if self.pacer is not None:
-            # What is sent whatever the estimate says must not wait for ever: nobody could decode it.
-            pace_bps = max(estimator.estimate_bps, self.committed_bps)
+            pace_bps = estimator.estimate_bps
+            if not estimator.draining:
+                # What is sent whatever the estimate says must not wait for ever: nobody could decode it.
+                pace_bps = max(pace_bps, self.committed_bps)
             self.pacer.set_estimate(pace_bps, gentle=estimator.gentle)
 
     # time

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from core.clock import NS_PER_US, unix_ns_to_ntp
+from core.clock import NS_PER_MS, NS_PER_US, unix_ns_to_ntp
 from rtp.congestion import Pacer, PacketClass
 from rtp.extensions import MID, PLAYOUT_DELAY, encode_playout_delay, encode_token
 from rtp.negotiation import AcceptedMedia
@@ -32,6 +32,8 @@ PLAYOUT_DELAY_VALUE: Final = encode_playout_delay(0, 200)
 """Chromium takes its low-latency path for min = 0 and max > 0."""
 CATCH_UP_BYTES: Final = 150_000
 """Per step (60 Mbit/s at a step each 20 ms): a whole group at once would overrun the subscriber's queues."""
+STALE_NS: Final = 150 * NS_PER_MS
+"""Pictures that have waited for so long give way to a keyframe of their own."""
 
 
 class Consumer:
@@ -46,6 +48,7 @@ class Consumer:
         "_group",
         "_group_position",
         "_is_video",
+        "_key_ns",
         "_may_express",
         "_numbered",
         "_numbers",
@@ -103,6 +106,8 @@ class Consumer:
         self._packets = 0
         self._octets = 0
         self._is_video = media.kind == "video"
+        self._key_ns = 0
+        """When the last keyframe came."""
         self._unsent = 0
         """The newest numbers given, when nothing was sealed with them."""
         self._unsent_payload: bytes | None = None
@@ -230,6 +235,11 @@ class Consumer:
                 return
             self._begin(layer, now_ns)
             prepared = PreparedBatch(prepared.items[batch.key :], prepared.numbered)
+        elif batch.key is not None and self._waited_ns(now_ns) > STALE_NS:
+            self._begin(layer, now_ns)  # whoever can begin anew need not see what is late
+            prepared = PreparedBatch(prepared.items[batch.key :], prepared.numbered)
+        if batch.key is not None:
+            self._key_ns = now_ns
         self._seal(prepared, batch.in_order, sealer, now_ns)
 
     @property
@@ -362,6 +372,16 @@ class Consumer:
         layer = self.target or self.active
         if layer is not None:
             layer.keyframes.request()
+
+    def keyframe_waits(self, now_ns: int) -> bool:
+        """True while a keyframe waits for its turn: another one would only wait behind it."""
+        waited_ns = self._waited_ns(now_ns)
+        return 0 < waited_ns >= now_ns - self._key_ns
+
+    def _waited_ns(self, now_ns: int) -> int:
+        """For how long the oldest of what waits for its turn has."""
+        pacer = None if self.link.budget is None else self.link.budget.pacer
+        return 0 if pacer is None else pacer.queued_ns(now_ns)
 
     def pad(self, size_bytes: int, now_ns: int) -> bool:
         """Put about so much padding into the link's outbox, for a probe; False when it cannot."""

@@ -300,10 +300,10 @@ class SubscribeSession(PeerSession):
             elif isinstance(item, Nack):
                 self._on_nack(item, now_ns)
             elif isinstance(item, Pli):
-                self._on_keyframe_request(item.media_ssrc)
+                self._on_keyframe_request(item.media_ssrc, now_ns)
             elif isinstance(item, Fir):
                 for request in item.requests:
-                    self._on_keyframe_request(request.ssrc)
+                    self._on_keyframe_request(request.ssrc, now_ns)
             elif isinstance(item, ReceiverReport | SenderReport):
                 self._on_reports(item.reports, arrival_ns, now_ns)
             elif isinstance(item, Remb) and self._budget is not None:
@@ -317,11 +317,12 @@ class SubscribeSession(PeerSession):
             self.host.metrics.counters.nacks_received += len(nack.lost)
             consumer.on_nack(nack.lost, now_ns)
 
-    def _on_keyframe_request(self, ssrc: int) -> None:
+    def _on_keyframe_request(self, ssrc: int, now_ns: int) -> None:
         consumer = self._by_ssrc.get(ssrc)
         if consumer is not None:
             self.host.metrics.counters.keyframe_requests_received += 1
-            consumer.on_keyframe_request()
+            if not consumer.keyframe_waits(now_ns):
+                consumer.on_keyframe_request()
 
     def _on_reports(self, blocks: Sequence[ReportBlock], arrival_ns: int, now_ns: int) -> None:
         ours = [block for block in blocks if block.ssrc in self._by_ssrc]

@@ -133,6 +133,11 @@ class BandwidthEstimator:
         return self._delay.remembered + self._acknowledged.remembered + len(self._probes)
 
     @property
+    def draining(self) -> bool:
+        """Whether a queue of ours is being emptied: more than the estimate would keep it."""
+        return self._rate.draining
+
+    @property
     def settled(self) -> bool:
         """Whether there is nothing wrong just now, so that a probe may be sent."""
         if self._rate.draining or self._before_silence_bps is not None:
@@ -271,7 +276,7 @@ class BandwidthEstimator:
         return bits_per_second(sum(sizes_bytes[start + 1 :]), span_ns) if span_ns >= BUSY_NS else None
 
     def _drain(self, now_ns: int, usage: Usage) -> None:
-        if self._delay.queue_ms < NO_QUEUE_MS * 1.5 and usage != "overuse":
+        if self._delay.queue_ms < NO_QUEUE_MS * 1.5 + self._rate.packet_ms and usage != "overuse":
             self._rate.on_drained(now_ns)
             return
         queue_ms, lost = self._delay.queue_ms, self._loss.excessive

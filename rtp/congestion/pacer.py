@@ -54,9 +54,9 @@ class Pacer(Generic[T]):
         self._queues: tuple[deque[tuple[T, int, int]], ...] = tuple(deque() for _ in PacketClass)
         self._max_bytes = max_bytes
         self._max_age_ns = max_age_ns
-        self.set_estimate(estimate_bps)
         self._debt_bytes = 0.0
         """What was sent and has not been paid off at the pace yet."""
+        self.set_estimate(estimate_bps)
         self._at_ns = 0
         self._next_ns: int | None = None
         self.queued_bytes = 0
@@ -69,6 +69,8 @@ class Pacer(Generic[T]):
         burst_ns = TICK_NS if gentle else BURST_NS
         self._pace_bytes = estimate_bps * pace / (8 * S_NS)
         self._burst_bytes = estimate_bps * burst_ns // (8 * S_NS)
+        # What went out at a much higher pace would take seconds to pay off at this one.
+        self._debt_bytes = min(self._debt_bytes, max(self._burst_bytes, self._pace_bytes * TICK_NS))
 
     @property
     def next_ns(self) -> int | None:

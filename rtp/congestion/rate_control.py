@@ -74,6 +74,11 @@ class RateControl:
         """Whether a queue is being emptied."""
         return self._drain_since_ns is not None
 
+    @property
+    def packet_ms(self) -> float:
+        """How long one packet takes at the capacity: so long it is late on a slow path without any queue."""
+        return 0.0 if not self.capacity_bps else PACKET_BITS * 1_000.0 / max(self.capacity_bps, self.min_bps)
+
     def set(self, rate_bps: float) -> None:
         """Go to `rate_bps`, within the bounds."""
         self.rate_bps = min(max(rate_bps, self.min_bps), self.max_bps)

@@ -318,6 +318,7 @@ class Picture:
         self.ssrc = ssrc
         self.frames: list[float] = []
         """Seconds at which each was shown."""
+        self._timestamps: list[int] = []
         self._order: ReorderBuffer[RtpPacket] = ReorderBuffer(max_wait_ns=REPAIR_NS)
         self._depacketizer = depacketizer_for("VP8")
         self._decodable = False
@@ -340,6 +341,13 @@ class Picture:
                 self._decodable = frame.keyframe or (self._decodable and not frame.after_loss)
                 if self._decodable:
                     self.frames.append(seconds)
+                    self._timestamps.append(item.timestamp)
+
+    def ages(self, since_s: float) -> list[float]:
+        """How much later than the quickest one each was shown (s), of those shown since then."""
+        shown = list(zip(self.frames, self._timestamps, strict=True))
+        quickest_s = min(at_s - timestamp / 90_000 for at_s, timestamp in shown)
+        return [at_s - timestamp / 90_000 - quickest_s for at_s, timestamp in shown if at_s >= since_s]
 
     def wants_keyframe(self, now_ns: int) -> bool:
         if self._decodable or now_ns - self._asked_ns < 300 * MS:

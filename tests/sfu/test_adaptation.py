@@ -13,6 +13,8 @@ pytestmark = pytest.mark.interpreted
 
 M = 1_000_000
 LARGE = (1920, 1080)
+VOICE_BYTES = 88
+"""Of a packet of Opus every 20 ms, headers included."""
 
 
 def wide(rate_bps: int = 20 * M, **changes: float) -> Impairment:
@@ -83,6 +85,27 @@ def test_a_viewer_at_500_kbit_beside_one_at_20_mbit_costs_the_other_nothing() ->
     assert poor.longest_freeze_s("a", 8, stage.seconds) < 1.0, "and the poor one sees a moving picture"
     keyframes = sum(encoder.keyframes for encoder in stage.cameras[0].encoders.values())
     assert keyframes < 20, "its troubles do not make the camera pulse"
+
+
+@pytest.mark.parametrize("settled_s", [1.0, 8.0, 8.37])
+def test_a_way_that_suddenly_carries_little_more_than_the_smallest_layers_loses_no_sound_after_a_second(
+    settled_s: float,
+) -> None:
+    stage, viewer = staged(wide(20 * M), "a", "b")
+    stage.run(settled_s)
+    viewer.link.impairment = wide(600_000)
+    down_s, lost = stage.seconds, 0
+    while stage.seconds < down_s + 10:
+        stage.run(0.02)
+        heard = viewer.link.arrival_ns(
+            VOICE_BYTES, stage.clock.now_ns
+        )  # of somebody who speaks, on the same way
+        lost += heard is None and stage.seconds > down_s + 1
+    assert lost == 0, "the queue is emptied, not kept full"
+    assert viewer.layers()["a"] == "q"
+    assert viewer.longest_freeze_s("a", down_s, down_s + 3) <= 1.5
+    assert viewer.longest_freeze_s("a", down_s + 3, stage.seconds) <= 0.3
+    assert max(viewer.pictures["a"].ages(down_s + 3)) < 0.6, "what is shown is not old"
 
 
 def test_a_single_large_layer_that_does_not_fit_is_let_go_and_named_and_the_small_one_beside_it_lives() -> (

@@ -38,6 +38,14 @@ def test_a_keyframe_waits_when_the_estimate_binds_and_passes_when_it_does_not() 
     assert pacer(40 * M).passes(100_000, VIDEO, 0)
 
 
+def test_what_went_out_at_a_high_pace_does_not_hold_up_for_seconds_what_goes_at_a_low_one() -> None:
+    it = pacer(40 * M)
+    assert it.passes(200_000, VIDEO, 0)
+    it.set_estimate(200_000, gentle=True)
+    it.push("v", 1_000, VIDEO, 0)
+    assert drain(it)[0][0] < 50
+
+
 def test_audio_never_waits() -> None:
     it = pacer(100_000)
     it.push("v", 60_000, VIDEO, 0)
