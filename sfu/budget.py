@@ -139,7 +139,7 @@ class LinkBudget:
             if not estimator.draining:
                 # What is sent whatever the estimate says must not wait for ever: nobody could decode it.
                 pace_bps = max(pace_bps, self.committed_bps)
-            self.pacer.set_estimate(pace_bps, gentle=estimator.gentle)
+            self.pacer.set_estimate(pace_bps, gentle=estimator.gentle, full=estimator.full)
 
     # time
 

@@ -316,15 +316,21 @@ class Consumer:
         pacer = None if self.link.budget is None else self.link.budget.pacer
         if pacer is None or not pacer.queued_bytes:
             return 0
-        waiting = pacer.drop(PacketClass.VIDEO, lambda _: True)
-        ours = [number for held in waiting if held.sender is self for number in held.numbers]
-        for held in waiting:
-            if held.sender is not self:
-                pacer.push(held, held.size_bytes, PacketClass.VIDEO, held.since_ns)
+        self._take_out(pacer, PacketClass.REPAIR)
+        waiting = self._take_out(pacer, PacketClass.VIDEO)
+        ours = [number for held in waiting for number in held.numbers]
         if not ours or not self.rewriter.newest_are(ours):
             return 0
-        self._unsent_payload = next(held.items[0].payload for held in waiting if held.sender is self)
+        self._unsent_payload = waiting[0].items[0].payload
         return len(ours)
+
+    def _take_out(self, pacer: Pacer[Held], kind: PacketClass) -> list[Held]:
+        """What is ours of what waits."""
+        waiting = pacer.drop(kind, lambda _: True)
+        for held in waiting:
+            if held.sender is not self:
+                pacer.push(held, held.size_bytes, kind, held.since_ns)
+        return [held for held in waiting if held.sender is self]
 
     def _wait(
         self,

@@ -26,6 +26,7 @@ SETTLED_NS: Final = 500 * MS_NS
 UNTROUBLED_NS: Final = 2 * S_NS
 GENTLE_NS: Final = 10 * S_NS
 GENTLE_AFTER_DRAIN_NS: Final = 1 * S_NS
+FULL_AFTER_DRAIN_NS: Final = 2 * S_NS
 """What the pacer held back meanwhile must not fill the queue again."""
 SILENCE_NS: Final = 500 * MS_NS
 SILENCE_FALL: Final = 0.7
@@ -69,6 +70,7 @@ class BandwidthEstimator:
         self._results_ns: int | None = None
         self._overuse_ns: int | None = None
         self._gentle_until_ns = 0
+        self._full_until_ns = 0
         self._silent_ns: int | None = None
         """For how long nothing has been heard."""
         self._silence_seen_ns = 0
@@ -126,6 +128,11 @@ class BandwidthEstimator:
         were lost and no queue was seen, as happens where it is too short for a frame.
         """
         return self._now_ns < self._gentle_until_ns
+
+    @property
+    def full(self) -> bool:
+        """Whether the path was full until a moment ago (`Pacer.set_estimate`)."""
+        return self._now_ns < self._full_until_ns
 
     @property
     def remembered(self) -> int:
@@ -247,6 +254,7 @@ class BandwidthEstimator:
             self._overuse(now_ns, packets(), acknowledged_bps)
         if rate.draining:
             self._gentle_until_ns = max(self._gentle_until_ns, now_ns + GENTLE_AFTER_DRAIN_NS)
+            self._full_until_ns = now_ns + FULL_AFTER_DRAIN_NS
             self._drain(now_ns, usage)
         elif usage == "normal":
             self._regain()

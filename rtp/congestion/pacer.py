@@ -17,6 +17,8 @@ PACE: Final = 2.5
 """Times the estimate: a keyframe five times an average frame is through after two frame intervals."""
 GENTLE_PACE: Final = 1.25
 """On paths that lose what comes in lumps: a frame takes most of its interval."""
+FULL_PACE: Final = 1.05
+"""Where a queue has just been emptied, what waited here meanwhile would fill it again."""
 BURST_NS: Final = 50 * MS_NS
 """What the estimate carries in this time may go out at once: one and a half frames at 30 frames/s."""
 MAX_BYTES: Final = 2_000_000
@@ -63,10 +65,12 @@ class Pacer(Generic[T]):
         self.dropped = 0
         """Items that became too old."""
 
-    def set_estimate(self, estimate_bps: int, *, gentle: bool = False) -> None:
-        """The pace follows the estimate from now on. `gentle` (the estimator's): nothing passes in lumps."""
-        pace = GENTLE_PACE if gentle else PACE
-        burst_ns = TICK_NS if gentle else BURST_NS
+    def set_estimate(self, estimate_bps: int, *, gentle: bool = False, full: bool = False) -> None:
+        """The pace follows the estimate from now on. `gentle`, `full` (the estimator's): nothing passes in
+        lumps; no more than the path carries.
+        """
+        pace = FULL_PACE if full else GENTLE_PACE if gentle else PACE
+        burst_ns = TICK_NS if gentle or full else BURST_NS
         self._pace_bytes = estimate_bps * pace / (8 * S_NS)
         self._burst_bytes = estimate_bps * burst_ns // (8 * S_NS)
         # What went out at a much higher pace would take seconds to pay off at this one.

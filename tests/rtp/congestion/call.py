@@ -119,7 +119,8 @@ class Call:
     def _tick(self, now_ns: int) -> None:
         if self.profile.transport_wide and self._log.in_flight_bytes:
             self.estimator.on_silence(now_ns)
-        self.pacer.set_estimate(self.estimator.estimate_bps, gentle=self.estimator.gentle)
+        estimator = self.estimator
+        self.pacer.set_estimate(estimator.estimate_bps, gentle=estimator.gentle, full=estimator.full)
         if self.profile.probing and self.profile.transport_wide:
             self._probing(now_ns)
 
