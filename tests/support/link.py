@@ -40,6 +40,10 @@ class Link:
         self.passed = 0
         self.lost = 0
 
+    def queued_ms(self, now_ns: int) -> float:
+        """How long a datagram sent now would wait."""
+        return max(0, self._free_ns - now_ns) / 1e6
+
     def arrival_ns(self, size_bytes: int, now_ns: int) -> int | None:
         """Time of arrival, or None when the datagram is lost."""
         shape = self.impairment
