@@ -33,7 +33,8 @@ log = structlog.get_logger("supervisor")
 HEALTHY_AFTER_S: Final = 10.0
 RAN_AFTER_S: Final = 2.0
 """What was ended by a signal (a crash in a library, no memory left, somebody's hand) after so long had come
-up with its configuration: it is needed again at once, however often."""
+up with its configuration: it is needed again at once, however often.
+"""
 PAUSE_FIRST_S: Final = 0.2
 PAUSE_MAX_S: Final = 10.0
 STOP_GRACE_S: Final = 8.0

@@ -21,7 +21,7 @@ from sfu.headers import (
     plan_key,
 )
 from sfu.layer import Batch, Layer, in_order
-from sfu.paced import OVERHEAD_BYTES, Held
+from sfu.paced import OVERHEAD_BYTES, Held, take_out
 from sfu.picture_numbers import PictureNumbers
 from sfu.resend import Resender
 
@@ -230,16 +230,14 @@ class Consumer:
                 return
             self._group = None  # the rest of the cached group is overtaken by what it was a stopgap for
         prepared = self.plan.prepare_batch(batch.packets)
-        if layer is not self.active:
-            if layer is not self.target or batch.key is None:
-                return
-            self._begin(layer, now_ns)
-            prepared = PreparedBatch(prepared.items[batch.key :], prepared.numbered)
-        elif batch.key is not None and self._waited_ns(now_ns) > STALE_NS:
-            self._begin(layer, now_ns)  # whoever can begin anew need not see what is late
-            prepared = PreparedBatch(prepared.items[batch.key :], prepared.numbered)
-        if batch.key is not None:
+        key = batch.key
+        if layer is not self.active and (layer is not self.target or key is None):
+            return
+        if key is not None:
             self._key_ns = now_ns
+            if layer is not self.active or self.link.waited_ns(now_ns) > STALE_NS:
+                self._begin(layer, now_ns)
+                prepared = PreparedBatch(prepared.items[key:], prepared.numbered)
         self._seal(prepared, batch.in_order, sealer, now_ns)
 
     @property
@@ -316,21 +314,13 @@ class Consumer:
         pacer = None if self.link.budget is None else self.link.budget.pacer
         if pacer is None or not pacer.queued_bytes:
             return 0
-        self._take_out(pacer, PacketClass.REPAIR)
-        waiting = self._take_out(pacer, PacketClass.VIDEO)
+        take_out(pacer, PacketClass.REPAIR, self)
+        waiting = take_out(pacer, PacketClass.VIDEO, self)
         ours = [number for held in waiting for number in held.numbers]
         if not ours or not self.rewriter.newest_are(ours):
             return 0
         self._unsent_payload = waiting[0].items[0].payload
         return len(ours)
-
-    def _take_out(self, pacer: Pacer[Held], kind: PacketClass) -> list[Held]:
-        """What is ours of what waits."""
-        waiting = pacer.drop(kind, lambda _: True)
-        for held in waiting:
-            if held.sender is not self:
-                pacer.push(held, held.size_bytes, kind, held.since_ns)
-        return [held for held in waiting if held.sender is self]
 
     def _wait(
         self,
@@ -381,13 +371,8 @@ class Consumer:
 
     def keyframe_waits(self, now_ns: int) -> bool:
         """True while a keyframe waits for its turn: another one would only wait behind it."""
-        waited_ns = self._waited_ns(now_ns)
-        return 0 < waited_ns >= now_ns - self._key_ns
-
-    def _waited_ns(self, now_ns: int) -> int:
-        """For how long the oldest of what waits for its turn has."""
-        pacer = None if self.link.budget is None else self.link.budget.pacer
-        return 0 if pacer is None else pacer.queued_ns(now_ns)
+        waited_ns = self.link.waited_ns(now_ns)
+        return waited_ns > 0 and waited_ns >= now_ns - self._key_ns
 
     def pad(self, size_bytes: int, now_ns: int) -> bool:
         """Put about so much padding into the link's outbox, for a probe; False when it cannot."""

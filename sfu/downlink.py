@@ -78,6 +78,11 @@ class Downlink:
         """What may be sent per second, media and repair together."""
         return UNLIMITED_BPS if self.budget is None else self.budget.bps
 
+    def waited_ns(self, now_ns: int) -> int:
+        """For how long the oldest of what waits for its turn has."""
+        pacer = None if self.budget is None else self.budget.pacer
+        return 0 if pacer is None else pacer.queued_ns(now_ns)
+
     def sealed(
         self,
         datagrams: Sequence[bytes],

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple, Protocol
 
+from rtp.congestion import Pacer, PacketClass
 from sfu.headers import Prepared, PreparedBatch
 
 OVERHEAD_BYTES: Final = 40
@@ -60,3 +61,12 @@ class Held(NamedTuple):
     def numbers(self) -> list[int]:
         """Their sequence numbers."""
         return [(item.sequence_number + self.move[0]) & 0xFFFF for item in self.items]
+
+
+def take_out(pacer: Pacer[Held], kind: PacketClass, sender: Sender) -> list[Held]:
+    """What waits of that sender, in its order; it waits no more."""
+    waiting = pacer.drop(kind, lambda _: True)
+    for held in waiting:
+        if held.sender is not sender:
+            pacer.push(held, held.size_bytes, kind, held.since_ns)
+    return [held for held in waiting if held.sender is sender]

@@ -25,7 +25,6 @@ BUSY_NS: Final = 20 * MS_NS
 SETTLED_NS: Final = 500 * MS_NS
 UNTROUBLED_NS: Final = 2 * S_NS
 GENTLE_NS: Final = 10 * S_NS
-GENTLE_AFTER_DRAIN_NS: Final = 1 * S_NS
 FULL_AFTER_DRAIN_NS: Final = 2 * S_NS
 """What the pacer held back meanwhile must not fill the queue again."""
 SILENCE_NS: Final = 500 * MS_NS
@@ -124,14 +123,14 @@ class BandwidthEstimator:
 
     @property
     def gentle(self) -> bool:
-        """Whether to send evenly (`Pacer.set_estimate`): a queue is or was just being emptied, or packets
-        were lost and no queue was seen, as happens where it is too short for a frame.
+        """Whether to send evenly (`Pacer.set_estimate`): packets were lost and no queue was seen, as happens
+        where it is too short for a frame.
         """
         return self._now_ns < self._gentle_until_ns
 
     @property
     def full(self) -> bool:
-        """Whether the path was full until a moment ago (`Pacer.set_estimate`)."""
+        """Whether a queue is being emptied, or was until a moment ago (`Pacer.set_estimate`)."""
         return self._now_ns < self._full_until_ns
 
     @property
@@ -253,7 +252,6 @@ class BandwidthEstimator:
         if usage == "overuse":
             self._overuse(now_ns, packets(), acknowledged_bps)
         if rate.draining:
-            self._gentle_until_ns = max(self._gentle_until_ns, now_ns + GENTLE_AFTER_DRAIN_NS)
             self._full_until_ns = now_ns + FULL_AFTER_DRAIN_NS
             self._drain(now_ns, usage)
         elif usage == "normal":

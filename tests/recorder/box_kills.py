@@ -28,15 +28,14 @@ from archive.entries import GapEntry
 from archive.faults import Verdict
 from archive.keys import TrustedSigner, load_signer
 from archive.verify import verify_consultation
-from core.devices import attach_device, create_device
 from core.supervisor import own_command
 from tests.recorder.cut_off import (
-    FEED,
     TRACK,
     backfilled,
     box_settings,
     enrolled,
     live_pieces,
+    new_device,
     written,
 )
 from tests.recorder.service import Service, service
@@ -124,10 +123,7 @@ async def live(made: Service) -> None:
 
 async def box_of(made: Service, folder: Path, server: str) -> Path:
     """Enrolled and attached; its file."""
-    device = await create_device(
-        made.database, organisation_id=made.consultation.organisation_id, name="Box", feeds=[FEED]
-    )
-    await attach_device(made.database, made.consultation.consultation_id, device.device_id)
+    device = await new_device(made)
     identity = await enrolled(made, device, server)
     identity.write(folder / "box.json")
     return written(box_settings(server), folder / "edge.toml")

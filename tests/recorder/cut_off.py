@@ -135,6 +135,8 @@ class CutBox:
     cut: Callable[[bool], None]
     encoded: list[int] = field(default_factory=list)
     """Capture times (Unix µs) of the full pictures."""
+    encoded_bytes: int = 0
+    """Of all pictures."""
     box: Box | None = None
     _task: asyncio.Task[None] | None = None
 
@@ -177,31 +179,50 @@ async def cut_box(
     made: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, attached: bool = True
 ) -> AsyncIterator[CutBox]:
     """Enrolled, attached, and running."""
+    async with cut_ends(made) as (server, cut):
+        device = await new_device(made, attached=attached)
+        async with run_box(made, tmp_path, monkeypatch, device, box_settings(server), cut) as box:
+            yield box
+
+
+@asynccontextmanager
+async def run_box(
+    made: Service,
+    folder: Path,
+    patch: pytest.MonkeyPatch,
+    device: Device,
+    settings: dict[str, Any],
+    cut: Callable[[bool], None],
+) -> AsyncIterator[CutBox]:
+    """Enrolled, and running; it asks soon, and what it encodes is noted."""
     for name in ("IDLE_S", "ATTENDING_S"):
-        monkeypatch.setattr(attendance, name, 1.0)
-    device = await create_device(
-        made.database, organisation_id=made.consultation.organisation_id, name="Box", feeds=[FEED]
-    )
+        patch.setattr(attendance, name, 1.0)
+    identity = await enrolled(made, device, settings["server"])
+    box = CutBox(parse_config(settings, folder / "edge.toml"), device, identity, cut)
+    put = Ring.put_video
+
+    def seen(self: Ring, feed: str, unit: EncodedFrame) -> None:
+        box.encoded_bytes += len(unit.data)
+        if unit.rid == FULL:
+            box.encoded.append(unit.captured.unix_us)
+        put(self, feed, unit)
+
+    patch.setattr(Ring, "put_video", seen)
+    box.start()
+    try:
+        yield box
+    finally:
+        cut(False)
+        await box.stop()
+
+
+async def new_device(made: Service, *, attached: bool = True) -> Device:
+    """Of the consultation's organisation."""
+    organisation_id = made.consultation.organisation_id
+    device = await create_device(made.database, organisation_id=organisation_id, name="Box", feeds=[FEED])
     if attached:
         await attach_device(made.database, made.consultation.consultation_id, device.device_id)
-    async with cut_ends(made) as (server, cut):
-        identity = await enrolled(made, device, server)
-        config = parse_config(box_settings(server), tmp_path / "edge.toml")
-        box = CutBox(config, device, identity, cut)
-        put = Ring.put_video
-
-        def seen(self: Ring, feed: str, unit: EncodedFrame) -> None:
-            if unit.rid == FULL:
-                box.encoded.append(unit.captured.unix_us)
-            put(self, feed, unit)
-
-        monkeypatch.setattr(Ring, "put_video", seen)
-        box.start()
-        try:
-            yield box
-        finally:
-            cut(False)
-            await box.stop()
+    return device
 
 
 def box_settings(server: str) -> dict[str, Any]:

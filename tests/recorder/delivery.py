@@ -23,20 +23,15 @@ from statistics import quantiles
 import pytest
 
 from archive import layout
-from core.devices import attach_device, create_device
-from edge_agents import attendance
-from edge_agents.config import parse_config
-from edge_agents.encoder import EncodedFrame
-from edge_agents.ring import Ring
 from tests.recorder.cut_off import (
-    FEED,
     CutBox,
     CutProxy,
     backfilled,
     box_settings,
-    enrolled,
     live_pieces,
     missing_times,
+    new_device,
+    run_box,
     verified,
 )
 from tests.recorder.service import Service, service
@@ -114,11 +109,11 @@ class Scene:
 
     def __init__(self, made: Service, box: CutBox, link: Link, way: SharedWay) -> None:
         self.made, self.box, self.link, self.way = made, box, link, way
-        self.encoded_bytes = 0
 
     async def watch(self, least_s: float, *, until_delivered: bool = False) -> Phase:
         """For so long; or longer, until nothing has been delivered for a while."""
-        began, lost, sent, encoded = time.monotonic(), self.link.lost, self.way.sent_bytes, self.encoded_bytes
+        box, began, lost, sent = self.box, time.monotonic(), self.link.lost, self.way.sent_bytes
+        encoded = box.encoded_bytes
         queues: list[float] = []
         delivered, changed = len(backfilled(self.made)), began
         while (now := time.monotonic()) - began < MOST_S:
@@ -134,7 +129,7 @@ class Scene:
             seconds,
             (percentiles[9], percentiles[18]),
             self.link.lost - lost,
-            8 * (self.encoded_bytes - encoded) / seconds,
+            8 * (box.encoded_bytes - encoded) / seconds,
             8 * (self.way.sent_bytes - sent) / seconds,
         )
 
@@ -142,8 +137,6 @@ class Scene:
 @contextlib.asynccontextmanager
 async def shared(made: Service, folder: Path, bps: int, patch: pytest.MonkeyPatch) -> AsyncIterator[Scene]:
     """Enrolled, attached, running."""
-    for name in ("IDLE_S", "ATTENDING_S"):
-        patch.setattr(attendance, name, 1.0)
     link = Link(Impairment(rate_bps=bps, delay_ms=20, jitter_ms=2, queue_ms=200), random.Random(1))
     media = made.media.endpoint.port.address
     relay = await ImpairmentProxy.open(media)
@@ -156,29 +149,12 @@ async def shared(made: Service, folder: Path, bps: int, patch: pytest.MonkeyPatc
         relay.down.impairment = Impairment(cut=off)
         way.set_cut(off)
 
-    organisation = made.consultation.organisation_id
-    device = await create_device(made.database, organisation_id=organisation, name="Box", feeds=[FEED])
-    await attach_device(made.database, made.consultation.consultation_id, device.device_id)
     settings = box_settings(server)
     settings["feeds"][0] |= {"width": 1280, "height": 720, "bitrate_bps": 2_500_000}
-    identity = await enrolled(made, device, server)
-    box = CutBox(parse_config(settings, folder / "edge.toml"), device, identity, cut)
-    scene = Scene(made, box, link, way)
-    put = Ring.put_video
-
-    def seen(self: Ring, feed: str, unit: EncodedFrame) -> None:
-        scene.encoded_bytes += len(unit.data)
-        if unit.rid == "f":
-            box.encoded.append(unit.captured.unix_us)
-        put(self, feed, unit)
-
-    patch.setattr(Ring, "put_video", seen)
-    box.start()
     try:
-        yield scene
+        async with run_box(made, folder, patch, await new_device(made), settings, cut) as box:
+            yield Scene(made, box, link, way)
     finally:
-        cut(False)
-        await box.stop()
         await way.stop()
         relay.close()
 

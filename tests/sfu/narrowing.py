@@ -21,6 +21,7 @@ WIDE = Impairment(rate_bps=20_000_000, delay_ms=20, jitter_ms=5, queue_ms=200)
 RATES_BPS = {"f": 4_800_000, "q": 190_000}
 VOICE_BYTES = 88
 VOICE_S = 0.02
+"""A packet of Opus, headers included, and how often."""
 WATCHED_S = 10.0
 SETTLED_S = (1.0, 2.3, 3.1, 8.0, 8.37)
 

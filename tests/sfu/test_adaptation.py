@@ -6,6 +6,7 @@ import pytest
 
 from core.worker_api import LayerChanged
 from rtp.rtcp import Remb
+from tests.sfu.narrowing import VOICE_BYTES, VOICE_S
 from tests.sfu.simulated import Stage, Viewer
 from tests.support.link import Impairment
 
@@ -13,8 +14,6 @@ pytestmark = pytest.mark.interpreted
 
 M = 1_000_000
 LARGE = (1920, 1080)
-VOICE_BYTES = 88
-"""Of a packet of Opus every 20 ms, headers included."""
 
 
 def wide(rate_bps: int = 20 * M, **changes: float) -> Impairment:
@@ -96,7 +95,7 @@ def test_a_way_that_suddenly_carries_little_more_than_the_smallest_layers_loses_
     viewer.link.impairment = wide(600_000)
     down_s, lost = stage.seconds, 0
     while stage.seconds < down_s + 10:
-        stage.run(0.02)
+        stage.run(VOICE_S)
         heard = viewer.link.arrival_ns(
             VOICE_BYTES, stage.clock.now_ns
         )  # of somebody who speaks, on the same way
