@@ -51,7 +51,9 @@ class EncodedPictures:
         self._units = units
         self._position = 0
 
-    def next(self, *, keyframe_wanted: bool, unix_ns: int) -> Mapping[str, Sequence[bytes]]:
+    def next(
+        self, *, keyframe_wanted: bool, unix_ns: int, first_less: int = 0
+    ) -> Mapping[str, Sequence[bytes]]:
         position = 0 if keyframe_wanted else self._position
         self._position = (position + 1) % len(self._units)
-        return {"": h264.packetize(self._units[position], MAX_PAYLOAD_BYTES)}
+        return {"": h264.packetize(self._units[position], MAX_PAYLOAD_BYTES, first_less)}

@@ -27,8 +27,10 @@ class Pictures(Protocol):
     @property
     def profile_level_id(self) -> str: ...
 
-    def next(self, *, keyframe_wanted: bool, unix_ns: int) -> Mapping[str, Sequence[bytes]]:
-        """RTP payloads of the next frame, by encoding."""
+    def next(
+        self, *, keyframe_wanted: bool, unix_ns: int, first_less: int = 0
+    ) -> Mapping[str, Sequence[bytes]]:
+        """RTP payloads of the next frame, by encoding. `first_less`: see `rtp.payload.h264.packetize`."""
 
 
 class SizedPictures:
@@ -47,7 +49,9 @@ class SizedPictures:
         self._noise = secrets.token_bytes(1 << 20)
         self._number = 0
 
-    def next(self, *, keyframe_wanted: bool, unix_ns: int) -> Mapping[str, Sequence[bytes]]:
+    def next(
+        self, *, keyframe_wanted: bool, unix_ns: int, first_less: int = 0
+    ) -> Mapping[str, Sequence[bytes]]:
         keyframe = keyframe_wanted or self._number % self.KEYFRAME_EVERY == 0
         self._number += 1
         factor = self.KEYFRAME_FACTOR if keyframe else self._chance.lognormvariate(-0.03, 0.25)
@@ -59,7 +63,7 @@ class SizedPictures:
         pieces = (
             self._noise[start : start + part] + stamp for start in range(offset, offset + count * part, part)
         )
-        return {"": fragments(list(pieces), keyframe=keyframe)}
+        return {"": fragments(list(pieces), keyframe=keyframe, first_less=first_less)}
 
 
 class LayeredPictures:
@@ -75,27 +79,31 @@ class LayeredPictures:
         self.fps, self.rids, self.profile_level_id = self.FPS, tuple(self.PACKETS), "42e01f"
         self._number = 0
 
-    def next(self, *, keyframe_wanted: bool, unix_ns: int) -> Mapping[str, Sequence[bytes]]:
+    def next(
+        self, *, keyframe_wanted: bool, unix_ns: int, first_less: int = 0
+    ) -> Mapping[str, Sequence[bytes]]:
         keyframe = keyframe_wanted or self._number % self.KEYFRAME_EVERY == 0
         self._number += 1
         return {
             rid: fragments(
                 [secrets.token_bytes(self.PAYLOAD_BYTES) for _ in range(count * (3 if keyframe else 1))],
                 keyframe=keyframe,
+                first_less=first_less,
             )
             for rid, count in self.PACKETS.items()
         }
 
 
-def fragments(pieces: Sequence[bytes], *, keyframe: bool) -> list[bytes]:
-    """One NAL unit that begins a picture, in as many packets as there are pieces (RFC 6184 §5.8)."""
+def fragments(pieces: Sequence[bytes], *, keyframe: bool, first_less: int = 0) -> list[bytes]:
+    """One NAL unit that begins a picture, in as many packets as there are pieces (RFC 6184 §5.8). The first
+    payload is `first_less` bytes shorter than a piece makes it, as an edge agent's.
+    """
     kind = _KEY if keyframe else _OTHER
     if len(pieces) == 1:
         return [bytes((0x60 | kind,)) + _FIRST_SLICE + pieces[0]]
     last = len(pieces) - 1
     return [
         bytes((_FU_A, (0x80 if at == 0 else 0x40 if at == last else 0) | kind))
-        + (_FIRST_SLICE if at == 0 else b"")
-        + piece
+        + (_FIRST_SLICE + piece[len(_FIRST_SLICE) + first_less :] if at == 0 else piece)
         for at, piece in enumerate(pieces)
     ]

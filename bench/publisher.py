@@ -112,7 +112,11 @@ class Publisher:
         if sealer is None or self.transport.state != "connected":
             return
         unix_ns, now_ns, ticks = CLOCK.unix_ns(), CLOCK.monotonic_ns(), number * CLOCK_RATE // fps
-        frame = self._pictures.next(keyframe_wanted=self._keyframe_wanted, unix_ns=unix_ns)
+        frame = self._pictures.next(
+            keyframe_wanted=self._keyframe_wanted,
+            unix_ns=unix_ns,
+            first_less=max(stream.first_extra_bytes for stream in self.streams.values()),
+        )
         self._keyframe_wanted = False
         for rid, stream in self.streams.items():
             sealed = stream.send(frame[rid], ticks, capture_ns=unix_ns, now_ns=now_ns, sealer=sealer)

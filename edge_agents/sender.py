@@ -182,7 +182,7 @@ class FeedSender:
             self.stats.skipped_frames += 1
             return []
         self._waits_for_keyframe.discard(unit.rid)
-        payloads = h264_payload.packetize(unit.data, MAX_PAYLOAD_BYTES)
+        payloads = h264_payload.packetize(unit.data, MAX_PAYLOAD_BYTES, stream.first_extra_bytes)
         packets = _prepare(stream, payloads, unit.captured, marker=True)
         datagrams = self.egress.submit(packets, PacketClass.VIDEO, self._clock.monotonic_ns(), sealer)
         if datagrams is None:

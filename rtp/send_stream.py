@@ -170,6 +170,11 @@ class SendStream:
             for i, payload in enumerate(payloads)
         ]
 
+    @property
+    def first_extra_bytes(self) -> int:
+        """By so much the header of a frame's first packet is longer than the others': its capture time."""
+        return sum(map(len, self._first_extension(0))) - sum(map(len, self._plain))
+
     def _unsent(self, payload: bytes, timestamp: int, marker: bool, extension: tuple[bytes, bytes]) -> Unsent:
         return Unsent(
             self,

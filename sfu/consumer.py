@@ -285,12 +285,12 @@ class Consumer:
         if self._numbers is not None:
             batch = self._numbers.moved(batch, move[0], is_run)
         pacer = None if link.budget is None else link.budget.pacer
-        if pacer is None:
-            batch = batch.even()
-        else:
+        if pacer is not None:
             kind = PacketClass.VIDEO if self._is_video else PacketClass.AUDIO
             if not pacer.passes(batch.octets + OVERHEAD_BYTES * len(batch.items), kind, now_ns):
                 return self._wait(batch, is_run, move, pacer, kind, now_ns)
+        if pacer is None or pacer.is_roomy:
+            batch = batch.even()
         terms, count = (self._payload_type, self._ssrc, *move), len(batch.items)
         datagrams: list[bytes] = []
         if not (is_run and self._may_express and link.express(batch, 0, count, *terms, now_ns)):

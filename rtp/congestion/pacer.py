@@ -47,6 +47,7 @@ class Pacer(Generic[T]):
         "_pace_bytes",
         "_queues",
         "dropped",
+        "is_roomy",
         "queued_bytes",
     )
 
@@ -73,6 +74,8 @@ class Pacer(Generic[T]):
         burst_ns = TICK_NS if gentle or full else BURST_NS
         self._pace_bytes = estimate_bps * pace / (8 * S_NS)
         self._burst_bytes = estimate_bps * burst_ns // (8 * S_NS)
+        self.is_roomy = not (gentle or full)
+        """A frame may go out at once, and some bytes more do not matter."""
         # What went out at a much higher pace would take seconds to pay off at this one.
         self._debt_bytes = min(self._debt_bytes, max(self._burst_bytes, self._pace_bytes * TICK_NS))
 

@@ -126,10 +126,14 @@ def join(parts: list[bytes]) -> bytes:
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-def equal_fragments(data: bytes, max_bytes: int) -> list[bytes]:
-    """Cut into the fewest pieces, all of one size but the last, which may be shorter (for UDP_SEGMENT)."""
-    if max_bytes < 1:
+def equal_fragments(data: bytes, max_bytes: int, first_less: int = 0) -> list[bytes]:
+    """Cut into the fewest pieces, all of one size but the last, which may be shorter (for UDP_SEGMENT).
+
+    The first one, too, is `first_less` bytes shorter, for a header that is so much longer than the others'.
+    """
+    if max_bytes <= first_less:
         raise ValueError("fragments need room for at least one byte")
-    count = -(-len(data) // max_bytes) or 1
-    size = -(-len(data) // count)
-    return [data[start : start + size] for start in range(0, len(data), size or 1)]
+    count = -(-(len(data) + first_less) // max_bytes) or 1
+    size = -(-(len(data) + first_less) // count)
+    cuts = [*range(max(1, size - first_less), len(data), size or 1), len(data)]
+    return [data[start:end] for start, end in zip((0, *cuts), cuts, strict=False)] if data else []

@@ -32,11 +32,12 @@ def split_annex_b(data: bytes) -> list[bytes]:
     return units
 
 
-def packetize(access_unit: bytes, max_payload_bytes: int) -> list[bytes]:
+def packetize(access_unit: bytes, max_payload_bytes: int, first_less: int = 0) -> list[bytes]:
     """Annex B access unit → RTP payloads, in order; the caller sets the marker on the last.
 
     Small NAL units share a STAP-A; big ones become FU-A fragments of one size (the last may be shorter), so
-    that a frame is a long run of equal datagrams. Raises `ValueError` when there is no NAL unit in it.
+    that a frame is a long run of equal datagrams: `first_less` is by how many bytes the header of the first
+    one is longer than the others'. Raises `ValueError` when there is no NAL unit in it.
     """
     units = split_annex_b(access_unit)
     if not units:
@@ -48,7 +49,7 @@ def packetize(access_unit: bytes, max_payload_bytes: int) -> list[bytes]:
             payloads += _aggregate(together)
             together = []
         if len(unit) > max_payload_bytes:
-            payloads += _fragment(unit, max_payload_bytes)
+            payloads += _fragment(unit, max_payload_bytes, 0 if payloads else first_less)
         else:
             together.append(unit)
     return payloads + _aggregate(together)
@@ -68,9 +69,9 @@ def _aggregate(units: list[bytes]) -> list[bytes]:
     return [bytes((header,)) + b"".join(len(unit).to_bytes(2, "big") + unit for unit in units)]
 
 
-def _fragment(unit: bytes, max_payload_bytes: int) -> list[bytes]:
+def _fragment(unit: bytes, max_payload_bytes: int, first_less: int) -> list[bytes]:
     indicator, kind = unit[0] & 0x60 | _FU_A, unit[0] & 0x1F
-    pieces = equal_fragments(unit[1:], max_payload_bytes - _FU_HEADER_BYTES)
+    pieces = equal_fragments(unit[1:], max_payload_bytes - _FU_HEADER_BYTES, first_less)
     last = len(pieces) - 1
     return [
         bytes((indicator, kind | (0x80 if index == 0 else 0) | (0x40 if index == last else 0))) + piece
