@@ -14,7 +14,7 @@ _PLAYOUT_DELAY_STEP_MS: Final = 10
 _PLAYOUT_DELAY_MAX_STEPS: Final = 0xFFF
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, init=False)
 class AbsoluteCaptureTime:
     """When the frame was captured, in Unix ns of the capturing machine's clock.
 
@@ -22,7 +22,12 @@ class AbsoluteCaptureTime:
     """
 
     capture_ns: int
-    clock_offset_ns: int | None = None
+    clock_offset_ns: int | None
+
+    def __init__(self, capture_ns: int, clock_offset_ns: int | None = None) -> None:
+        # A generated one stays interpreted where this is compiled, and this runs for every frame.
+        self.capture_ns = capture_ns
+        self.clock_offset_ns = clock_offset_ns
 
 
 @dataclass(frozen=True, slots=True)

@@ -349,7 +349,7 @@ class Consumer:
         for item in items:
             place = rewriter.rewrite(source, item.sequence_number, item.timestamp, now_ns)
             if place is not None:
-                placed.append(item._replace(sequence_number=place[0], timestamp=place[1]))
+                placed.append(item.placed(place[0], place[1]))
         return PreparedBatch(placed, self._numbered)
 
     # feedback

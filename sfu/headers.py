@@ -39,6 +39,8 @@ MAX_EVENING_BYTES: Final = 32
 bytes.
 """
 _PADDING: Final = bytes(PADDING_BYTES - 1) + bytes((PADDING_BYTES,))
+_EVENING: Final = (b"", *(bytes(size - 1) + bytes((size,)) for size in range(1, MAX_EVENING_BYTES + 1)))
+"""Padding of so many bytes (RFC 3550 §5.1)."""
 
 
 class PlanKey(NamedTuple):
@@ -49,21 +51,61 @@ class PlanKey(NamedTuple):
     constant: tuple[tuple[int, bytes], ...]
 
 
-class Prepared(NamedTuple):
+class Prepared:
     """What all consumers of one plan share of one packet.
 
     With a transport-wide number: `pack(first, marker|pt, seq, ts, ssrc, prefix, number) + tail`; without, the
     same less `number`.
     """
 
-    sequence_number: int
-    timestamp: int
-    pack: Callable[..., bytes]
-    first: int
-    marker: int
-    prefix: bytes
-    tail: bytes
-    payload: bytes
+    __slots__ = ("first", "marker", "pack", "payload", "prefix", "sequence_number", "tail", "timestamp")
+
+    def __init__(
+        self,
+        sequence_number: int,
+        timestamp: int,
+        pack: Callable[..., bytes],
+        first: int,
+        marker: int,
+        prefix: bytes,
+        tail: bytes,
+        payload: bytes,
+    ) -> None:
+        self.sequence_number = sequence_number
+        self.timestamp = timestamp
+        self.pack = pack
+        self.first = first
+        self.marker = marker
+        self.prefix = prefix
+        self.tail = tail
+        self.payload = payload
+
+    def placed(self, sequence_number: int, timestamp: int) -> Prepared:
+        """The same packet with other numbers."""
+        return Prepared(
+            sequence_number,
+            timestamp,
+            self.pack,
+            self.first,
+            self.marker,
+            self.prefix,
+            self.tail,
+            self.payload,
+        )
+
+    def with_payload(self, payload: bytes, padding_bytes: int = 0) -> Prepared:
+        """Another payload under the same header. `padding_bytes`: so much of its end says nothing."""
+        first = self.first | _HAS_PADDING if padding_bytes else self.first
+        return Prepared(
+            self.sequence_number,
+            self.timestamp,
+            self.pack,
+            first,
+            self.marker,
+            self.prefix,
+            self.tail,
+            payload,
+        )
 
 
 class PreparedBatch:
@@ -168,8 +210,7 @@ def _evened(items: Sequence[Prepared], sizes: Sequence[int]) -> list[Prepared] |
 def _padded(item: Prepared, padding_bytes: int) -> Prepared:
     if not padding_bytes:
         return item
-    padding = bytes(padding_bytes - 1) + bytes((padding_bytes,))
-    return item._replace(first=item.first | _HAS_PADDING, payload=item.payload + padding)
+    return item.with_payload(item.payload + _EVENING[padding_bytes], padding_bytes)
 
 
 def _header_bytes(item: Prepared, numbered: bool) -> int:
@@ -259,16 +300,16 @@ def plain_headers(
 ) -> list[bytes]:
     """Headers of one consumer's packets, all of whose numbers and timestamps move alike."""
     return [
-        pack(
-            first,
-            marker | payload_type,
-            (sequence + sequence_move) & 0xFFFF,
-            (timestamp + timestamp_move) & 0xFFFFFFFF,
+        item.pack(
+            item.first,
+            item.marker | payload_type,
+            (item.sequence_number + sequence_move) & 0xFFFF,
+            (item.timestamp + timestamp_move) & 0xFFFFFFFF,
             ssrc,
-            prefix,
+            item.prefix,
         )
-        + tail
-        for sequence, timestamp, pack, first, marker, prefix, tail, _ in items
+        + item.tail
+        for item in items
     ]
 
 
@@ -282,19 +323,17 @@ def numbered_headers(
 ) -> list[bytes]:
     """The same with transport-wide numbers from `first_number` on."""
     return [
-        pack(
-            first,
-            marker | payload_type,
-            (sequence + sequence_move) & 0xFFFF,
-            (timestamp + timestamp_move) & 0xFFFFFFFF,
+        item.pack(
+            item.first,
+            item.marker | payload_type,
+            (item.sequence_number + sequence_move) & 0xFFFF,
+            (item.timestamp + timestamp_move) & 0xFFFFFFFF,
             ssrc,
-            prefix,
+            item.prefix,
             number & 0xFFFF,
         )
-        + tail
-        for number, (sequence, timestamp, pack, first, marker, prefix, tail, _) in enumerate(
-            items, first_number
-        )
+        + item.tail
+        for number, item in enumerate(items, first_number)
     ]
 
 

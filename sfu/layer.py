@@ -157,7 +157,7 @@ class Layer:
             return False
         known = extensions if media is packet else None
         if self._capture_id is not None and (known is None or self._capture_id in known):
-            self._add_clock_offset(media)
+            self._add_clock_offset(media, known)
         if self._is_private(media.sequence_number, now_ns):
             return False
         self._remember(media, now_ns)
@@ -236,9 +236,13 @@ class Layer:
             return None
         return parse_extensions(packet.extension_profile, packet.extension).get(self._descriptor_id)
 
-    def _add_clock_offset(self, packet: RtpPacket) -> None:
-        """Fill in our estimate of the capturer's clock, which only the first hop can make."""
-        items = parse_extensions(packet.extension_profile, packet.extension)
+    def _add_clock_offset(self, packet: RtpPacket, known: Mapping[int, bytes] | None) -> None:
+        """Fill in our estimate of the capturer's clock, which only the first hop can make. `known`: what
+        `parse_extensions` gave of them.
+        """
+        if known is None:
+            known = parse_extensions(packet.extension_profile, packet.extension)
+        items = dict(known)
         value = items.get(self._capture_id or 0)
         assert self.stream is not None
         if value is None or len(value) != _ABS_CAPTURE_TIME_BYTES:

@@ -46,7 +46,7 @@ class PictureNumbers:
         if all(each == AS_IT_IS for each in offsets):
             return batch
         changed = [
-            item._replace(payload=_apply(item.payload, number, each))
+            item.with_payload(_apply(item.payload, number, each))
             for item, number, each in zip(items, numbers, offsets, strict=True)
         ]
         return PreparedBatch(changed, batch.numbered)

@@ -147,14 +147,15 @@ class Resender:
         packet = layer.history.get(origin[1])
         if packet is None:
             return None
-        item = self._plan.prepare(packet)._replace(timestamp=(packet.timestamp + origin[2]) & 0xFFFFFFFF)
+        item = self._plan.prepare(packet)
+        item = item.placed(item.sequence_number, (packet.timestamp + origin[2]) & 0xFFFFFFFF)
         if self._numbers is None:
             return item
-        return item._replace(payload=self._numbers.resent(item.payload, number))
+        return item.with_payload(self._numbers.resent(item.payload, number))
 
     def _retransmit(self, number: int, original: Prepared, now_ns: int, sealer: SrtpSender) -> None:
         payload = number.to_bytes(2, "big") + original.payload
-        item = original._replace(sequence_number=self._take_number(), payload=payload)
+        item = original.placed(self._take_number(), original.timestamp).with_payload(payload)
         budget, size_bytes = self._link.budget, len(payload) + OVERHEAD_BYTES
         if budget is None or budget.passes(size_bytes, PacketClass.REPAIR, now_ns):
             self._seal(item, now_ns, sealer)

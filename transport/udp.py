@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import errno
 import ipaddress
 import socket
@@ -17,6 +18,7 @@ from typing import Any, Final, TypeAlias
 import structlog
 
 from core.clock import NS_PER_S, Clock
+from transport.coalesced import Coalesced
 from transport.feedback_socket import feedback_socket
 from transport.native.engine import Engine, Totals
 from transport.segmentation import MAX_RUN_BYTES, runs
@@ -54,6 +56,8 @@ Local: TypeAlias = tuple[int, int, bytes] | None
 """
 Receiver: TypeAlias = Callable[[Sequence[bytes], Address, Local, int], None]
 """(datagrams, source, where they came to, Unix ns of arrival): all of one call share source and destination.
+
+The sequence is good until the receiver returns; each datagram for as long as it is kept.
 """
 
 _log = structlog.get_logger()
@@ -99,6 +103,7 @@ class UdpPort:
         self._rest_timer: asyncio.TimerHandle | None = None
         self._buffer = bytearray(RECEIVE_BYTES)
         self._view = memoryview(self._buffer)
+        self._buffer_at = ctypes.addressof(ctypes.c_char.from_buffer(self._buffer))
         self._overflowed = [0, 0]
         self._locals: dict[bytes, Local] = {}
         self._max_segment: dict[Address, int] = {}
@@ -236,17 +241,15 @@ class UdpPort:
             self.counters.receive_errors += 1
             return self._loop is not None
         segment, local, arrival_ns = self._ancillary(sock, ancillary)
-        datagrams = self._cut(size, segment or size)
+        datagrams: Sequence[bytes]
+        if segment and size > segment:
+            datagrams = Coalesced(self._view[:size], self._buffer_at, segment)
+        else:
+            datagrams = (bytes(self._view[:size]),)
         self.counters.calls_in += 1
         self.counters.datagrams_in += len(datagrams)
         self._guarded(self._receiver, datagrams, address, local, arrival_ns or self._clock.unix_ns())
         return self._loop is not None
-
-    def _cut(self, size: int, segment: int) -> list[bytes]:
-        view = self._view
-        if size <= segment:
-            return [bytes(view[:size])]
-        return [bytes(view[start : min(start + segment, size)]) for start in range(0, size, segment)]
 
     def _ancillary(
         self, sock: socket.socket, messages: Sequence[tuple[int, int, bytes]]

@@ -82,7 +82,7 @@ class Engine:
         self.open.restype = ctypes.c_uint32
         self.open.argtypes = (
             ctypes.c_void_p,
-            ctypes.c_char_p,
+            ctypes.c_void_p,
             ctypes.c_uint32,
             ctypes.c_uint32,
             ctypes.c_uint32,

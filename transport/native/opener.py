@@ -9,6 +9,7 @@ from typing import Final
 
 from rtp.packet import HEADER_BYTES, RtpPacket, packet_from_parts
 from rtp.srtp import SrtpReceiver
+from transport.coalesced import Coalesced
 from transport.native.engine import Engine, NativeCipher
 
 TAG_BYTES: Final = 16
@@ -40,25 +41,31 @@ class NativeOpener:
         authentic; what is left is for `SrtpReceiver.open_packet`. All must be of one size but the last, which
         may be shorter, as one receive call brings them; otherwise fewer are opened.
         """
-        size = len(datagrams[0])
+        first = datagrams[0]
+        size = len(first)
         if size < _MIN_BYTES:
             return []
-        sequence_number, ssrc = _SEQ_SSRC.unpack_from(datagrams[0])
+        sequence_number, ssrc = _SEQ_SSRC.unpack_from(first)
         index = self._receiver.next_index(ssrc)
         if index is None or index & 0xFFFF != sequence_number:
             return []
-        sealed = b"".join(datagrams)
-        if len(sealed) > BUFFER_BYTES:
+        sealed: bytes | int
+        if isinstance(datagrams, Coalesced):
+            sealed, sealed_bytes = datagrams.address, datagrams.size_bytes
+        else:
+            sealed = b"".join(datagrams)
+            sealed_bytes = len(sealed)
+        if sealed_bytes > BUFFER_BYTES:
             return []
         opened = self._engine.open(
-            self._cipher.handle, sealed, len(sealed), size, ssrc, index, _plaintext_at, _headers_at
+            self._cipher.handle, sealed, sealed_bytes, size, ssrc, index, _plaintext_at, _headers_at
         )
         self._receiver.opened(ssrc, opened)
         packets: list[RtpPacket] = []
         plaintext = _plaintext[: opened * size].tobytes()
         start = 0
         for header_bytes in _headers[:opened]:
-            end = start + len(datagrams[len(packets)]) - TAG_BYTES
+            end = min(start + size, sealed_bytes) - TAG_BYTES
             packets.append(_packet(plaintext, start, end, header_bytes, arrival_ns))
             start += size
         return packets
