@@ -35,10 +35,10 @@ from transport.endpoint import MediaEndpoint
 
 TICK_S: Final = 0.02
 """Between two ticks at least."""
-MAX_TICK_S: Final = 0.1
+MAX_TICK_S: Final = 0.15
 PATIENCE_S: Final = 0.035
-"""What is due may wait so long for media (a frame's time at 30/s) to wake us anyway, but no longer than it
-waited already: a wake-up of its own costs more than the work.
+"""What is due may wait so long for media (a frame's time at 30/s) to wake us anyway: a wake-up of its own
+costs more than the work.
 """
 HURRY_S: Final = 0.005
 """Between steps of what is paced: all sessions together, so that the process wakes no more often."""
@@ -236,8 +236,7 @@ class Worker:
         now_ns = self.clock.monotonic_ns()
         self.tick(now_ns)
         due_ns = min((session.tick_due_ns for session in self._sessions.values()), default=0) or now_ns
-        wait_s = max((due_ns - now_ns) / NS_PER_S, 0.0)
-        delay_s = min(wait_s + min(max(wait_s, TICK_S), PATIENCE_S), MAX_TICK_S)
+        delay_s = min(max((due_ns - now_ns) / NS_PER_S + PATIENCE_S, TICK_S), MAX_TICK_S)
         self._timer = asyncio.get_running_loop().call_later(delay_s, self._schedule)
 
     def tick(self, now_ns: int) -> None:

@@ -120,6 +120,8 @@ class MediaEndpoint:
         pairs = [(address, number or bound) for address, number in announce]
         endpoint._announce(pairs or [(address, bound) for address in host_addresses(host)])
         endpoint.port.calm()
+        if engine is not None:
+            endpoint.port.receive_with(engine)
         endpoint.port.start()
         if endpoint.tcp is not None:
             await endpoint.tcp.start(endpoint._tcp_received, endpoint.remove_path)

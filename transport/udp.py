@@ -21,6 +21,7 @@ from core.clock import NS_PER_S, Clock
 from transport.coalesced import Coalesced
 from transport.feedback_socket import feedback_socket
 from transport.native.engine import Engine, Totals
+from transport.native.receiver import NativeReceiver
 from transport.segmentation import MAX_RUN_BYTES, runs
 
 SOL_UDP: Final = 17
@@ -107,6 +108,8 @@ class UdpPort:
         self._overflowed = [0, 0]
         self._locals: dict[bytes, Local] = {}
         self._max_segment: dict[Address, int] = {}
+        self._receivers: dict[socket.socket, NativeReceiver] = {}
+        """By socket, where the engine reads."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop_reading: Callable[[int], object] = int
         """The loop's. What it answers depends on the loop, whatever its type says."""
@@ -229,10 +232,39 @@ class UdpPort:
                 break
         return self.counters.datagrams_in - before
 
+    def receive_with(self, engine: Engine) -> None:
+        """Read by the engine from now on: what waits in one call."""
+        self._receivers = {
+            sock: NativeReceiver(engine, sock) for sock in (self._socket, self._feedback) if sock is not None
+        }
+
+    def _receive_all(self, sock: socket.socket, receiver: NativeReceiver) -> bool:
+        """One call for what waits; False when nothing more does."""
+        try:
+            waiting = receiver.read()
+        except OSError:  # as in `_receive_once`
+            self.counters.receive_errors += 1
+            return self._loop is not None
+        for received in waiting:
+            if self._loop is None:
+                return False
+            if received.overflowed >= 0:
+                self._overflowed_by(sock, received.overflowed)
+            local, arrival_ns = None, received.arrival_ns
+            if received.local:
+                local = self._local(received.local_level, received.local_type, received.local)
+            self._deliver(
+                received.view, received.view_at, received.segment, received.address, local, arrival_ns
+            )
+        return receiver.more and self._loop is not None
+
     def _receive_once(self, sock: socket.socket) -> bool:
         """One receive call; False when nothing more is waiting."""
         if self._loop is None:
             return False
+        receiver = self._receivers.get(sock)
+        if receiver is not None:
+            return self._receive_all(sock, receiver)
         try:
             size, ancillary, _, address = sock.recvmsg_into([self._buffer], ANCILLARY_BYTES)
         except (BlockingIOError, InterruptedError):
@@ -241,15 +273,18 @@ class UdpPort:
             self.counters.receive_errors += 1
             return self._loop is not None
         segment, local, arrival_ns = self._ancillary(sock, ancillary)
-        datagrams: Sequence[bytes]
-        if segment and size > segment:
-            datagrams = Coalesced(self._view[:size], self._buffer_at, segment)
-        else:
-            datagrams = (bytes(self._view[:size]),)
+        self._deliver(self._view[:size], self._buffer_at, segment, address, local, arrival_ns)
+        return self._loop is not None
+
+    def _deliver(
+        self, view: memoryview, view_at: int, segment: int, address: Address, local: Local, arrival_ns: int
+    ) -> None:
+        """What one receive call brought."""
+        several = segment and len(view) > segment
+        datagrams = Coalesced(view, view_at, segment) if several else (bytes(view),)
         self.counters.calls_in += 1
         self.counters.datagrams_in += len(datagrams)
         self._guarded(self._receiver, datagrams, address, local, arrival_ns or self._clock.unix_ns())
-        return self._loop is not None
 
     def _ancillary(
         self, sock: socket.socket, messages: Sequence[tuple[int, int, bytes]]
@@ -262,20 +297,22 @@ class UdpPort:
                     seconds, nanoseconds = _TIMESPEC.unpack_from(data)
                     arrival_ns = seconds * NS_PER_S + nanoseconds
                 elif kind == SO_RXQ_OVFL:
-                    self._note_overflow(sock, data)
+                    self._overflowed_by(sock, _UINT32.unpack_from(data)[0])
             elif level == SOL_UDP and kind == UDP_GRO:
                 (segment,) = _INT.unpack_from(data)
             elif kind in (IP_PKTINFO, IPV6_PKTINFO):
-                local = self._locals.get(data) or self._remember_local(level, kind, data)
+                local = self._local(level, kind, data)
         return segment, local, arrival_ns
 
-    def _note_overflow(self, sock: socket.socket, data: bytes) -> None:
+    def _overflowed_by(self, sock: socket.socket, datagrams: int) -> None:
         """The kernel counts for each socket since it was opened."""
-        place = 0 if sock is self._socket else 1
-        (self._overflowed[place],) = _UINT32.unpack_from(data)
+        self._overflowed[0 if sock is self._socket else 1] = datagrams
         self.counters.overflowed = sum(self._overflowed)
 
-    def _remember_local(self, level: int, kind: int, data: bytes) -> Local:
+    def _local(self, level: int, kind: int, data: bytes) -> Local:
+        known = self._locals.get(data)
+        if known is not None:
+            return known
         if len(self._locals) >= MAX_DESTINATIONS_REMEMBERED:
             self._locals.clear()
         local = self._locals[data] = _reply_from(level, kind, data)

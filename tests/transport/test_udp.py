@@ -16,6 +16,7 @@ import pytest
 from core.clock import SystemClock
 from tests.transport.support import DEADLINE_S
 from transport import udp
+from transport.native.engine import load_engine
 from transport.udp import SOL_UDP, UDP_SEGMENT, Address, Local, UdpPort
 
 
@@ -47,11 +48,25 @@ class Arrivals:
                 await self._changed.wait()
 
 
+reads_by_engine = False
+"""Which of the two ways of receiving `port` takes."""
+
+
+@pytest.fixture(autouse=True, params=["python", "engine"])
+def way_of_reading(request: pytest.FixtureRequest) -> None:
+    global reads_by_engine
+    reads_by_engine = request.param == "engine"
+    if reads_by_engine and load_engine() is None:
+        pytest.skip("the engine was not built")
+
+
 @asynccontextmanager
 async def port(host: str = "127.0.0.1") -> AsyncIterator[tuple[UdpPort, Arrivals]]:
     arrivals = Arrivals()
     made = UdpPort.bind(host, 0, arrivals.received, SystemClock())
     made.on_batch_end = arrivals.batch_ended
+    if reads_by_engine and (engine := load_engine()) is not None:
+        made.receive_with(engine)
     made.start()
     try:
         yield made, arrivals

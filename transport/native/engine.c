@@ -1,5 +1,5 @@
 /* The media path's inner loop: RTP headers, AES-GCM (RFC 7714) and UDP_SEGMENT sends for many subscribers in one
- * call, and the opening of what one publisher sent at once.
+ * call, the receiving of what waits, and the opening of what one publisher sent at once.
  *
  * It decides nothing. Which index may be used is `rtp.srtp`'s business, where to send is `transport.server`'s; the
  * cipher itself is OpenSSL's, found in the running process and given to `tc_init` as function pointers, so that
@@ -16,6 +16,17 @@
 
 #define SOL_UDP 17
 #define UDP_SEGMENT 103
+#define UDP_GRO 104
+#define STAMP_NS 35 /* SO_TIMESTAMPNS with a 64-bit struct timespec */
+#define OVERFLOWED 40 /* SO_RXQ_OVFL */
+#define IPPROTO_IP_LEVEL 0
+#define IPPROTO_IPV6_LEVEL 41
+#define IP_PKTINFO_TYPE 8
+#define IPV6_PKTINFO_TYPE 50
+#define MAX_RECEIVED 8
+#define ANCILLARY_BYTES 256
+#define ADDRESS_BYTES 28
+#define LOCAL_BYTES 20
 #define TAG_BYTES 16
 #define NONCE_BYTES 12
 #define FIXED_HEADER_BYTES 12
@@ -87,10 +98,27 @@ typedef struct {
     uint64_t failed; /* not sealed: the cipher refused, or a packet that cannot be */
 } tc_totals;
 
+/* What one receive call brought of one peer. `segment`: the size of each datagram but the last; 0: there is one.
+ * `arrival_ns`: Unix time by the kernel's stamp, 0 without. `overflowed`: what the kernel dropped since the socket
+ * was opened, -1 where it does not say. `local`: the packet information it came with. */
+typedef struct {
+    uint32_t bytes;
+    uint32_t segment;
+    int64_t arrival_ns;
+    int64_t overflowed;
+    uint16_t address_bytes;
+    uint16_t local_bytes;
+    int32_t local_level;
+    int32_t local_type;
+    uint8_t address[ADDRESS_BYTES];
+    uint8_t local[LOCAL_BYTES];
+    uint32_t reserved;
+} tc_received;
+
 static tc_openssl ssl;
 static uint8_t scratch[SCRATCH_BYTES];
 
-int tc_version(void) { return 2; }
+int tc_version(void) { return 3; }
 
 void tc_init(const tc_openssl *functions) { ssl = *functions; }
 
@@ -335,4 +363,76 @@ uint32_t tc_open(tc_cipher *cipher, const uint8_t *in, uint32_t bytes, uint32_t 
         bodies[opened] = (uint16_t)header;
     }
     return opened;
+}
+
+static void read_ancillary(struct msghdr *message, tc_received *out)
+{
+    for (struct cmsghdr *head = CMSG_FIRSTHDR(message); head; head = CMSG_NXTHDR(message, head)) {
+        const uint8_t *data = CMSG_DATA(head);
+        size_t bytes = head->cmsg_len - CMSG_LEN(0);
+        int level = head->cmsg_level, type = head->cmsg_type;
+        if (level == SOL_SOCKET && type == STAMP_NS && bytes >= 2 * sizeof(int64_t)) {
+            int64_t stamp[2];
+            memcpy(stamp, data, sizeof stamp);
+            out->arrival_ns = stamp[0] * 1000000000 + stamp[1];
+        } else if (level == SOL_SOCKET && type == OVERFLOWED && bytes >= sizeof(uint32_t)) {
+            uint32_t dropped;
+            memcpy(&dropped, data, sizeof dropped);
+            out->overflowed = dropped;
+        } else if (level == SOL_UDP && type == UDP_GRO && bytes >= sizeof(int32_t)) {
+            int32_t segment;
+            memcpy(&segment, data, sizeof segment);
+            out->segment = segment > 0 ? (uint32_t)segment : 0;
+        } else if (((level == IPPROTO_IP_LEVEL && type == IP_PKTINFO_TYPE)
+                    || (level == IPPROTO_IPV6_LEVEL && type == IPV6_PKTINFO_TYPE))
+                   && bytes <= LOCAL_BYTES) {
+            memcpy(out->local, data, bytes);
+            out->local_bytes = (uint16_t)bytes;
+            out->local_level = level;
+            out->local_type = type;
+        }
+    }
+}
+
+/* Read what waits, at most `most` times what one receive call gives, each into its own `slot_bytes` of `buffer`.
+ * Never blocks. How many; minus errno when there was nothing, or an error of an earlier send to be reported. */
+int tc_receive(int fd, uint8_t *buffer, uint32_t slot_bytes, tc_received *out, uint32_t most)
+{
+    struct mmsghdr messages[MAX_RECEIVED];
+    struct iovec vectors[MAX_RECEIVED];
+    union {
+        struct cmsghdr align;
+        uint8_t bytes[ANCILLARY_BYTES];
+    } controls[MAX_RECEIVED];
+
+    if (most > MAX_RECEIVED)
+        most = MAX_RECEIVED;
+    memset(messages, 0, most * sizeof *messages);
+    for (uint32_t i = 0; i < most; i++) {
+        struct msghdr *message = &messages[i].msg_hdr;
+        vectors[i].iov_base = buffer + (size_t)i * slot_bytes;
+        vectors[i].iov_len = slot_bytes;
+        message->msg_name = out[i].address;
+        message->msg_namelen = ADDRESS_BYTES;
+        message->msg_iov = &vectors[i];
+        message->msg_iovlen = 1;
+        message->msg_control = controls[i].bytes;
+        message->msg_controllen = ANCILLARY_BYTES;
+    }
+    int count = recvmmsg(fd, messages, most, MSG_DONTWAIT, NULL);
+    if (count < 0)
+        return -errno;
+    for (int i = 0; i < count; i++) {
+        struct msghdr *message = &messages[i].msg_hdr;
+        tc_received *one = &out[i];
+        one->bytes = messages[i].msg_len;
+        one->segment = 0;
+        one->arrival_ns = 0;
+        one->overflowed = -1;
+        one->local_bytes = 0;
+        one->address_bytes =
+            (uint16_t)(message->msg_namelen < ADDRESS_BYTES ? message->msg_namelen : ADDRESS_BYTES);
+        read_ancillary(message, one);
+    }
+    return count;
 }

@@ -11,7 +11,7 @@ from typing import Final
 import structlog
 
 LIBRARY: Final = Path(__file__).with_name("_engine.so")
-VERSION: Final = 2
+VERSION: Final = 3
 """Of the interface; another one is not used."""
 CONTROL_BYTES: Final = 64
 _ADDRESS_WORDS: Final = 16
@@ -89,6 +89,16 @@ class Engine:
             ctypes.c_uint64,
             ctypes.c_void_p,
             ctypes.c_void_p,
+        )
+
+        self.receive = library.tc_receive
+        self.receive.restype = ctypes.c_int
+        self.receive.argtypes = (
+            ctypes.c_int,
+            ctypes.c_void_p,
+            ctypes.c_uint32,
+            ctypes.c_void_p,
+            ctypes.c_uint32,
         )
 
     def cipher(self, key: bytes, salt: bytes, *, encrypts: bool) -> int:
