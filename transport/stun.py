@@ -154,21 +154,22 @@ def parse_stun(datagram: bytes) -> StunMessage:
     end = len(datagram)
     if not is_stun(datagram) or end > MAX_MESSAGE_BYTES:
         raise ProtocolError("not a STUN message")
-    kind, length, _, transaction_id = _HEADER.unpack_from(datagram)
+    kind, length = datagram[0] << 8 | datagram[1], datagram[2] << 8 | datagram[3]
     if length + HEADER_BYTES != end or length & 3:
         raise ProtocolError("STUN message has a wrong length")
     if kind not in (BINDING_REQUEST, BINDING_RESPONSE, BINDING_ERROR, BINDING_INDICATION):
         raise ProtocolError("STUN method is not Binding")
+    transaction_id = datagram[8:HEADER_BYTES]
     attributes: dict[str, Any] = {}
-    covered = b""
-    position = HEADER_BYTES
+    covered, position = b"", HEADER_BYTES
     while position < end:  # attributes begin at multiples of four, as the message ends: a header always fits
-        attribute, size = _ATTRIBUTE.unpack_from(datagram, position)
+        attribute = datagram[position] << 8 | datagram[position + 1]
+        size = datagram[position + 2] << 8 | datagram[position + 3]
         after = position + 4 + size
         if after > end:
             raise ProtocolError("STUN attribute is longer than its message")
         if attribute == FINGERPRINT:
-            _check_fingerprint(datagram, position, size)
+            _check_fingerprint(datagram, position, datagram[position + 4 : after])
         elif not covered:  # what comes after MESSAGE-INTEGRITY is not authentic (RFC 8489 §9)
             value = datagram[position + 4 : after]
             if attribute == MESSAGE_INTEGRITY:
@@ -185,12 +186,10 @@ def _cut(datagram: bytes, end: int, more: int) -> bytes:
     return datagram[:2] + _LENGTH.pack(end - HEADER_BYTES + more) + datagram[4:end]
 
 
-def _check_fingerprint(datagram: bytes, position: int, size: int) -> None:
+def _check_fingerprint(datagram: bytes, position: int, value: bytes) -> None:
     """FINGERPRINT (RFC 8489 §14.7) at `position`."""
-    if size != 4:
-        raise ProtocolError("STUN fingerprint has a wrong size")
-    _, _, found = _FINGERPRINT.unpack_from(datagram, position)
-    if found != crc32(_cut(datagram, position, _FINGERPRINT_BYTES)) ^ _FINGERPRINT_XOR:
+    right = crc32(_cut(datagram, position, _FINGERPRINT_BYTES)) ^ _FINGERPRINT_XOR
+    if _number(value, 4) != right:
         raise ProtocolError("STUN fingerprint does not match")
 
 
