@@ -53,6 +53,17 @@ def test_fragments_have_one_size_but_the_last_which_is_not_longer(size: int) -> 
     assert len(payloads) == -(-(size - 1) // 98)
 
 
+@given(st.integers(101, 40_000), st.integers(0, 40))
+def test_a_frame_whose_first_header_is_longer_still_makes_packets_of_one_size(size: int, less: int) -> None:
+    access_unit = annex_b(unit(1, size))
+    payloads = packetize(access_unit, 100, less)
+    sizes = [len(payloads[0]) + less, *map(len, payloads[1:])]
+    assert max(sizes) <= 100
+    assert len(set(sizes[:-1])) == 1
+    assert sizes[-1] <= sizes[0]
+    assert b"".join(payload[2:] for payload in payloads) == split_annex_b(access_unit)[0][1:]
+
+
 def test_fragments_carry_type_priority_start_and_end() -> None:
     payloads = packetize(annex_b(unit(5, 300)), 102)
     assert [payload[:2].hex() for payload in payloads] == ["7c85", "7c05", "7c45"]

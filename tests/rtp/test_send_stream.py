@@ -84,6 +84,17 @@ def test_capture_time_goes_with_the_first_packet_and_transport_numbers_with_all(
     assert numbers.next() == 1
 
 
+def test_a_frame_cut_with_regard_to_its_first_header_leaves_in_datagrams_of_one_size() -> None:
+    bench = Bench(extensions=IDS, mid="0", rid="f", transport_sequence=TransportSequence())
+    for frame in (0, 1):
+        less = bench.stream.first_extra_bytes
+        assert less > 0
+        sent = bench.send([b"x" * (500 - less), b"y" * 500, b"z" * 500], frame)
+        assert len(set(map(len, sent))) == 1
+        bench.stream.on_report_block(ReportBlock(SSRC, 0, 0, 65_535, 0, 0, 0), START_NS)
+    assert Bench().stream.first_extra_bytes == 0, "no capture time was negotiated"
+
+
 def test_names_are_sent_until_the_peer_reports_on_the_stream() -> None:
     bench = Bench(extensions=IDS, mid="v", rid="hi")
     bench.stream.on_report_block(ReportBlock(SSRC, 0, 0, 0, 0, 0, 0), START_NS)

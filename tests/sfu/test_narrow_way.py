@@ -45,6 +45,24 @@ def test_pictures_that_waited_for_long_give_way_to_a_keyframe_of_their_own() -> 
     assert follow_each_other(view.numbers), "nobody shall ask for what was not sent"
 
 
+def test_where_there_is_room_a_frame_leaves_in_datagrams_of_one_size() -> None:
+    sizes = {}
+    for gentle in (False, True):
+        rig = Rig()
+        view = rig.view()
+        budget = view.link.budget = LinkBudget()
+        budget.pacer = Pacer(estimate_bps=50_000_000)
+        budget.pacer.set_estimate(50_000_000, gentle=gentle)
+        frame = [packet(number, frame=0, key=number == 1) for number in range(1, 6)]
+        for part, more in zip(frame, (20, 0, 0, 0, 0), strict=True):
+            part.payload += bytes(more)
+        rig.receive(*frame)
+        sizes[gentle] = [len(datagram) for datagram in view.datagrams]
+        assert view.payloads == [part.payload for part in frame]
+    assert len(set(sizes[False][:-1])) == 1
+    assert sum(sizes[True]) < sum(sizes[False]), "where there is little, nothing is added"
+
+
 def release(rig: Rig, view: View, pacer: Pacer[Held]) -> None:
     """Everything that waits has its turn."""
     pacer.set_estimate(1_000_000_000)

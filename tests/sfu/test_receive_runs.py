@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import secrets
 from collections.abc import Sequence
 from dataclasses import replace
@@ -19,6 +20,7 @@ from rtp.srtp_keys import derive_rtp_keys
 from sfu.publisher import PublishSession
 from tests.sfu.rig import MS, PAYLOAD_TYPE, PROFILE, SSRC, received_media
 from tests.sfu.simulated import Stage, Wire
+from transport.coalesced import Coalesced
 from transport.native.engine import load_engine
 from transport.native.opener import NativeOpener
 
@@ -166,10 +168,10 @@ def test_a_pause_holds_for_runs_too() -> None:
 
 @given(
     sizes=st.integers(1, 1300), count=st.integers(1, 40), last=st.integers(1, 1300),
-    broken=st.integers(-1, 45), first=st.sampled_from([5, 65_530]),
+    broken=st.integers(-1, 45), first=st.sampled_from([5, 65_530]), coalesced=st.booleans(),
 )  # fmt: skip
 def test_the_engine_opens_what_python_opens_and_stops_at_what_is_not_authentic(
-    sizes: int, count: int, last: int, broken: int, first: int
+    sizes: int, count: int, last: int, broken: int, first: int, coalesced: bool
 ) -> None:
     keys = SrtpKeys(PROFILE, secrets.token_bytes(PROFILE.key_bytes), secrets.token_bytes(PROFILE.salt_bytes))
     sender, python, receiver = SrtpSender(keys), SrtpReceiver(keys), SrtpReceiver(keys)
@@ -191,6 +193,9 @@ def test_the_engine_opens_what_python_opens_and_stops_at_what_is_not_authentic(
     if 0 <= broken < count:
         run[broken] = run[broken][:-1] + bytes([run[broken][-1] ^ 1])
         wanted = wanted[:broken]
-    assert opener.open_run(run, 1) == wanted
-    assert opener.open_run(run, 1) == [], "nothing is opened twice"
+    buffer = bytearray(b"".join(run))
+    address = ctypes.addressof(ctypes.c_char.from_buffer(buffer))
+    came = Coalesced(memoryview(buffer), address, len(run[0])) if coalesced else run
+    assert opener.open_run(came, 1) == wanted
+    assert opener.open_run(came, 1) == [], "nothing is opened twice"
     assert receiver.next_index(SSRC) == first + 1 + len(wanted)
