@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import sys
 import tempfile
@@ -36,6 +37,8 @@ class Load:
     seconds: float = 10.0
     bitrate_bps: int = 4_000_000
     coalesce: bool = False
+    apart: bool = False
+    """The load has a core of its own, the server all others: as if they were two machines."""
     warm_up_s: float = WARM_UP_S
 
 
@@ -80,28 +83,47 @@ async def run(
     *,
     on_run: Callable[[Run], None] = lambda run: None,
 ) -> list[Run]:
-    """Every count, `rounds` times on each server; `on_run` hears of each run as it is done."""
+    """Every count, `rounds` times on each server; `on_run` hears of each run as it is done. Raises
+    `ConfigError`.
+    """
     runs = []
     host = local_address()
+    server_cores = take_a_core() if load.apart else ""
     for count in counts:
         for number, server in turns(rounds):
-            done = await measure(server, count, number, load, host)
+            done = await measure(server, count, number, load, host, server_cores)
             on_run(done)
             runs.append(done)
     return runs
 
 
-async def measure(server: ServerKind, subscribers: int, number: int, load: Load, host: str) -> Run:
-    """One run, every process fresh."""
+def take_a_core() -> str:
+    """Keep this process, and those it starts, to the last core; the others, as taskset wants them. Raises
+    `ConfigError` where there is but one.
+    """
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) < 2:
+        raise ConfigError("there is one core only: load and server cannot be kept apart")
+    os.sched_setaffinity(0, cores[-1:])
+    return ",".join(map(str, cores[:-1]))
+
+
+async def measure(
+    server: ServerKind, subscribers: int, number: int, load: Load, host: str, server_cores: str = ""
+) -> Run:
+    """One run, every process fresh. `server_cores`: where the server may run, as taskset wants it."""
     with tempfile.TemporaryDirectory(prefix="bench-janus-") as directory:
-        async with _serving(server, directory, host) as (process, api):
+        async with _serving(server, directory, host, server_cores) as (process, api):
             return await _measure(server, process.pid, api, subscribers, number, load)
 
 
 def _serving(
-    server: ServerKind, directory: str, host: str
+    server: ServerKind, directory: str, host: str, cores: str
 ) -> AbstractAsyncContextManager[tuple[Process, str]]:
-    return janus(directory, host) if server == "janus" else worker(directory, (sys.executable,), host)
+    there = ("taskset", "--cpu-list", cores) if cores else ()
+    if server == "janus":
+        return janus(directory, host, there)
+    return worker(directory, (*there, sys.executable), host)
 
 
 async def _measure(server: ServerKind, pid: int, api: str, subscribers: int, number: int, load: Load) -> Run:

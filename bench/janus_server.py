@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 from asyncio.subprocess import Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
@@ -86,11 +86,13 @@ def write_configuration(directory: Path, host: str, libraries: Path) -> Path:
 
 
 @asynccontextmanager
-async def janus(directory: str, host: str) -> AsyncIterator[tuple[Process, str]]:
-    """Janus with media on `host`, an address of this machine other than loopback; and where its API is."""
+async def janus(directory: str, host: str, prefix: Sequence[str] = ()) -> AsyncIterator[tuple[Process, str]]:
+    """Janus with media on `host`, an address of this machine other than loopback; and where its API is.
+    `prefix`: of the command.
+    """
     place = Path(directory)
     api = write_configuration(place, host, find_libraries())
-    command = (program(), "-F", directory, "-C", str(place / "janus.jcfg"), "-o")
+    command = (*prefix, program(), "-F", directory, "-C", str(place / "janus.jcfg"), "-o")
     with (place / "log").open("wb") as log:
         async with serving(
             command, str(api), died=lambda: _last_words(place), output=log.fileno()

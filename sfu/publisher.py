@@ -29,7 +29,7 @@ from sfu.uplink import FEEDBACK_INTERVAL_NS, Uplink
 
 MAX_MEDIA: Final = 32
 TICK_NS: Final = FEEDBACK_INTERVAL_NS
-BUSY_TICK_NS: Final = 5 * NS_PER_MS
+BUSY_TICK_NS: Final = 20 * NS_PER_MS
 """While something is missing, or a keyframe is wanted."""
 MIN_RUN: Final = 2
 _KINDS: Final[dict[str, Kind]] = {"audio": "audio", "video": "video"}

@@ -57,12 +57,15 @@ def janus_command(
     coalesce: Annotated[
         bool, typer.Option("--coalesce", help="Subscribers take several datagrams per call (UDP_GRO).")
     ] = False,
+    apart: Annotated[
+        bool, typer.Option("--apart", help="The load has a core of its own, the server all others.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """The media server's CPU per delivered packet beside Janus', by turns, with the same load."""
     counts = parse_counts(subscribers)
     version = janus_server.version()
-    load = janus.Load(seconds=seconds, bitrate_bps=bitrate_bps, coalesce=coalesce)
+    load = janus.Load(seconds=seconds, bitrate_bps=bitrate_bps, coalesce=coalesce, apart=apart)
     progress = Console(stderr=True, highlight=False)
     total, done = len(counts) * rounds * 2, 0
 

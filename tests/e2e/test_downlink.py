@@ -195,16 +195,19 @@ def test_a_viewer_at_500_kbit_beside_one_at_20_mbit_costs_the_other_nothing(
         poor.wait_for_timeout(2_000)
         for _ in range(ROUNDS):
             seen: set[tuple[str, str | None, str]] = set()
+            found: list[list[dict[str, Any]]] = [limited(demo)[-2:]]  # behind the speaker's
 
-            def look(seen: set[tuple[str, str | None, str]] = seen) -> None:
+            def look(
+                seen: set[tuple[str, str | None, str]] = seen, found: list[list[dict[str, Any]]] = found
+            ) -> None:
                 wide, small = stats(rich)["feeds"][FOCUS], stats(poor)["feeds"][FOCUS]
                 seen.add((wide["layer"], wide["lowered"], small["layer"]))
+                found.append(limited(demo)[-2:])
 
-            sessions = limited(demo)[-2:]  # behind the speaker's
             beside, narrow = watch([rich, poor], WATCHED_S, look)
-            after = limited(demo)[-2:]
             if seen == AS_BEFORE:
                 break
+    wide_bps, narrow_bps = ([both[index]["budget_bps"] for both in found] for index in (0, 1))
     assert seen == AS_BEFORE, "the wide one is not lowered, and the one in focus goes on"
     for name, one in (("before", alike), ("beside", beside), ("narrow", narrow)):
         print(
@@ -212,9 +215,9 @@ def test_a_viewer_at_500_kbit_beside_one_at_20_mbit_costs_the_other_nothing(
             f"{one.buffered_ms:.0f} ms, capture to shown p50 {median(one.delays_ms):.0f} "
             f"p95 {one.late_ms:.0f} ms, concealed {one.concealed:.2%}"
         )
-    print(f"budgets {[one['budget_bps'] for one in after]}")
-    assert after[0]["nacked"] - sessions[0]["nacked"] <= 20, "nothing of the wide one's is lost"
-    assert after[1]["budget_bps"] < 1_000_000 < after[0]["budget_bps"]
+    print(f"budgets {sorted(wide_bps)[:: len(found) // 8]}, {sorted(narrow_bps)[:: len(found) // 8]}")
+    assert found[-1][0]["nacked"] - found[0][0]["nacked"] <= 20, "nothing of the wide one's is lost"
+    assert median(narrow_bps) < 1_000_000 < median(wide_bps), "but for a moment after a probe"
     assert beside.lost <= LOST_AT_MOST
     assert beside.late_ms <= max(MOST_LATE_MS, alike.late_ms + LATER_MS), "no later than before"
     assert beside.buffered_ms <= alike.buffered_ms + LATER_MS

@@ -30,6 +30,7 @@ PASSPHRASE = "a long enough passphrase"
 FRAME_US = 1_000_000 / 30
 SEE_WITHIN_MS = 30_000
 SEEK_TARGET_MS = 500
+CLOCK_KNOWN_US = 3_000_000
 KEYFRAMES_WITHIN_US = 13_000_000
 """The recorder asks for one every 10 s; then it has to be made and sent."""
 IN_STEP = 0.95
@@ -200,12 +201,14 @@ def seek(page: Page, fraction: float) -> None:
 
 
 def common_span(over: Recorded) -> tuple[float, float]:
-    """Fractions of the timeline between which both pictures are there."""
+    """Fractions of the timeline between which both pictures are there, and dated by more than a report or
+    two of the publisher's clock, which a machine that just started everything may have delayed by a picture.
+    """
     entries = over.entries()
     length = entries[-1]["end_us"]
     pieces = [entry for entry in entries if entry["kind"] == "piece" and entry["track"] in TRACKS]
     by_track = [[one for one in pieces if one["track"] == track] for track in TRACKS]
-    begin = max(min(one["begin_us"] for one in some) for some in by_track)
+    begin = max(min(one["begin_us"] for one in some) for some in by_track) + CLOCK_KNOWN_US
     end = min(max(one["end_us"] for one in some) for some in by_track)
     return begin / length, end / length
 
