@@ -6,7 +6,7 @@ import ctypes
 import ssl
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
@@ -63,43 +63,16 @@ class Engine:
         table = (ctypes.c_void_p * len(pointers))(*pointers)
         library.tc_init(ctypes.byref(table))
         self._crypto = crypto
-        self._cipher_new = library.tc_cipher_new
-        self._cipher_new.restype = ctypes.c_void_p
-        self._cipher_new.argtypes = (ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_int)
-        self.cipher_free = library.tc_cipher_free
-        self.cipher_free.restype = None
-        self.cipher_free.argtypes = (ctypes.c_void_p,)
-        self.run = library.tc_run
-        self.run.restype = None
-        self.run.argtypes = (
-            ctypes.c_int,
-            ctypes.c_void_p,
-            ctypes.c_uint32,
-            ctypes.c_int,
-            ctypes.POINTER(Totals),
+        pointer, number, size = ctypes.c_void_p, ctypes.c_int, ctypes.c_uint32
+        self._cipher_new = _declared(
+            library.tc_cipher_new, pointer, ctypes.c_char_p, number, ctypes.c_char_p, number
         )
-        self.open = library.tc_open
-        self.open.restype = ctypes.c_uint32
-        self.open.argtypes = (
-            ctypes.c_void_p,
-            ctypes.c_void_p,
-            ctypes.c_uint32,
-            ctypes.c_uint32,
-            ctypes.c_uint32,
-            ctypes.c_uint64,
-            ctypes.c_void_p,
-            ctypes.c_void_p,
+        self.cipher_free = _declared(library.tc_cipher_free, None, pointer)
+        self.run = _declared(library.tc_run, None, number, pointer, size, number, ctypes.POINTER(Totals))
+        self.open = _declared(
+            library.tc_open, size, pointer, pointer, size, size, size, ctypes.c_uint64, pointer, pointer
         )
-
-        self.receive = library.tc_receive
-        self.receive.restype = ctypes.c_int
-        self.receive.argtypes = (
-            ctypes.c_int,
-            ctypes.c_void_p,
-            ctypes.c_uint32,
-            ctypes.c_void_p,
-            ctypes.c_uint32,
-        )
+        self.receive = _declared(library.tc_receive, number, number, pointer, size, pointer, size)
 
     def cipher(self, key: bytes, salt: bytes, *, encrypts: bool) -> int:
         """AES-GCM with this key, to be given back to `cipher_free`. Raises `ValueError` where OpenSSL
@@ -109,6 +82,12 @@ class Engine:
         if not made:
             raise ValueError("OpenSSL has no such cipher")
         return int(made)
+
+
+def _declared(function: Any, result: type[Any] | None, *arguments: type[Any]) -> Any:
+    """A function of the library with its types."""
+    function.restype, function.argtypes = result, arguments
+    return function
 
 
 class NativeCipher:
