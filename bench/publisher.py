@@ -92,9 +92,10 @@ class Publisher:
             for rid in media.rids or ("",)
         }
 
-    async def run(self) -> None:
-        """Send until cancelled, frame by frame on a steady clock."""
+    async def run(self, after_s: float = 0.0) -> None:
+        """Send until cancelled, frame by frame on a steady clock that begins `after_s` from now."""
         loop, number, fps = asyncio.get_running_loop(), 0, self._pictures.fps
+        await asyncio.sleep(after_s)
         begin = loop.time()
         while True:
             self._send_frame(number)

@@ -1,6 +1,6 @@
 """What forwarding costs: a real worker process, a publisher, and N subscribers over DTLS-SRTP on loopback.
 
-`teleconsult bench sfu [--subscribers 1,10,30,60] [--seconds 10] [--feeds 1] [--json]`
+`teleconsult bench sfu [--subscribers 1,10,30,60] [--seconds 10] [--feeds 1] [--in-step] [--json]`
 """
 
 from __future__ import annotations
@@ -60,14 +60,23 @@ async def measure(
     feeds: int = 1,
     bitrate_bps: int = 4_000_000,
     profile: str | None = None,
+    in_step: bool = False,
     warm_up_s: float = WARM_UP_S,
     python: Sequence[str] = (sys.executable,),
 ) -> Row:
-    """One row, with a worker of its own. `python`: how to run the worker (a profiler may stand in front)."""
+    """One row, with a worker of its own. `in_step`: all feeds' frames come at once. `python`: how to run the worker (a profiler may stand in front)."""
     with tempfile.TemporaryDirectory(prefix="bench-sfu-") as directory:
         async with worker(directory, python) as (process, path):
             return await _measure(
-                process.pid, path, subscribers, seconds, feeds, bitrate_bps, profile, warm_up_s
+                process.pid,
+                path,
+                subscribers,
+                seconds,
+                feeds,
+                bitrate_bps,
+                profile,
+                warm_up_s,
+                in_step=in_step,
             )
 
 
@@ -80,13 +89,16 @@ async def _measure(
     bitrate_bps: int,
     profile: str | None,
     warm_up_s: float,
+    *,
+    in_step: bool,
 ) -> Row:
     children: list[Child] = []
     api = WorkerClient(path)
     try:
         bitrate = str(bitrate_bps)
+        together = ["--in-step"] if in_step else []
         publisher = await Child.start(
-            "publish", "--api", path, "--count", str(feeds), "--bitrate-bps", bitrate
+            "publish", "--api", path, "--count", str(feeds), "--bitrate-bps", bitrate, *together
         )
         children.append(publisher)
         tracks = (await publisher.read())["track_ids"]
@@ -175,12 +187,15 @@ async def run(
     feeds: int = 1,
     bitrate_bps: int = 4_000_000,
     profile: str | None = None,
+    in_step: bool = False,
     on_row: Callable[[Row], None] = lambda row: None,
 ) -> list[Row]:
     """One row per number of subscribers, each with fresh processes; `on_row` hears of each as it is done."""
     rows = []
     for count in subscribers:
-        row = await measure(count, seconds, feeds=feeds, bitrate_bps=bitrate_bps, profile=profile)
+        row = await measure(
+            count, seconds, feeds=feeds, bitrate_bps=bitrate_bps, profile=profile, in_step=in_step
+        )
         on_row(row)
         rows.append(row)
     return rows

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import random
 import sys
 import time
 from collections.abc import Sequence
@@ -37,12 +38,18 @@ async def _marks() -> asyncio.StreamReader:
     return reader
 
 
-async def publish(server: ServerKind, api_path: str, feeds: int, bitrate_bps: int) -> None:
-    """Publish `feeds` tracks until standard input ends."""
+async def publish(
+    server: ServerKind, api_path: str, feeds: int, bitrate_bps: int, *, in_step: bool = False
+) -> None:
+    """Publish `feeds` tracks until standard input ends. `in_step`: all frames and keyframes at the same instants;
+    else each begins at a (seeded) time of its own, as devices do that know nothing of each other.
+    """
     api, marks = await open_signalling(server, api_path), await _marks()
     publishers = [Publisher(SizedPictures(bitrate_bps, seed)) for seed in range(feeds)]
     tracks = [await publisher.start(api, f"pub-{n}") for n, publisher in enumerate(publishers)]
-    running = [asyncio.create_task(publisher.run()) for publisher in publishers]
+    chance = random.Random(feeds)
+    apart_s = 0.0 if in_step else SizedPictures.KEYFRAME_EVERY / SizedPictures.FPS
+    running = [asyncio.create_task(publisher.run(chance.uniform(0, apart_s))) for publisher in publishers]
     _say({"track_ids": [track_id for ids in tracks for track_id in ids]})
     while await marks.readline():
         numbers = [publisher.mark() for publisher in publishers]
@@ -130,10 +137,11 @@ def main() -> None:
     parser.add_argument("--track", action="append", default=[])
     parser.add_argument("--profile")
     parser.add_argument("--plain", action="store_true")
+    parser.add_argument("--in-step", action="store_true")
     given = parser.parse_args()
     configure_logging("warning", "load")
     if given.role == "publish":
-        uvloop.run(publish(given.server, given.api, given.count, given.bitrate_bps))
+        uvloop.run(publish(given.server, given.api, given.count, given.bitrate_bps, in_step=given.in_step))
     else:
         work = receive(
             given.server,

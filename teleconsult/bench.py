@@ -31,6 +31,9 @@ def sfu_command(
     feeds: Annotated[int, typer.Option(help="How many feeds each subscriber watches.", min=1)] = 1,
     bitrate_bps: Annotated[int, typer.Option(help="Bit rate of each feed.", min=100_000)] = 4_000_000,
     profile: Annotated[str | None, typer.Option(help="Only this SRTP profile, by OpenSSL's name.")] = None,
+    in_step: Annotated[
+        bool, typer.Option("--in-step", help="All feeds' frames and keyframes come at the same instants.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """The media server's CPU per forwarded packet, loss, time inside, memory per subscriber."""
@@ -43,7 +46,15 @@ def sfu_command(
                 status.update(f"{row.cpu_us_per_packet:.1f} µs per packet; now {count} subscribers …")
 
         rows = asyncio.run(
-            sfu.run(counts, seconds, feeds=feeds, bitrate_bps=bitrate_bps, profile=profile, on_row=next_one)
+            sfu.run(
+                counts,
+                seconds,
+                feeds=feeds,
+                bitrate_bps=bitrate_bps,
+                profile=profile,
+                in_step=in_step,
+                on_row=next_one,
+            )
         )
     sfu.show(rows, as_json=json)
 

@@ -132,12 +132,10 @@ class FanOut:
         count, self._count = self._count, 0
         if not count:
             return
-        totals = self._totals
-        self._port.run(self.engine, self._address, count, totals)
-        if totals.failed:
-            self.failed += totals.failed
-            _log.error("engine.not_sealed", packets=totals.failed, since_start=self.failed)
-        ctypes.memset(ctypes.addressof(totals), 0, ctypes.sizeof(totals))
+        failed = self._port.run(self.engine, self._address, count, self._totals)
+        if failed:
+            self.failed += failed
+            _log.error("engine.not_sealed", packets=failed, since_start=self.failed)
         self._batches.clear()
 
 

@@ -326,17 +326,21 @@ class UdpPort:
 
     # sending
 
-    def run(self, engine: Engine, jobs: int, count: int, totals: Totals) -> None:
-        """Let the engine do `count` jobs (an address of `tc_job`s) on this socket. `totals` comes zeroed."""
+    def run(self, engine: Engine, jobs: int, count: int, totals: Totals) -> int:
+        """Let the engine do `count` jobs (an address of `tc_job`s) on this socket, counting in `totals`. How
+        many packets could not be sealed.
+        """
         if self._loop is None:
-            return
-        engine.run(self._socket.fileno(), jobs, count, self.can_segment, totals)
+            return 0
+        engine.run(self._socket.fileno(), jobs, count, self.can_segment, totals.address)
         counters = self.counters
-        counters.datagrams_out += totals.datagrams
-        counters.calls_out += totals.calls
-        counters.dropped_full += totals.dropped_full
-        counters.send_errors += totals.send_errors
-        counters.segment_fallbacks += totals.fallbacks
+        datagrams, calls, dropped_full, send_errors, fallbacks, failed = totals.read()
+        counters.datagrams_out += datagrams
+        counters.calls_out += calls
+        counters.dropped_full += dropped_full
+        counters.send_errors += send_errors
+        counters.segment_fallbacks += fallbacks
+        return failed
 
     def send(self, datagrams: Sequence[bytes], address: Address, local: Local = None) -> None:
         """Send in order. Never blocks and never raises for what one destination or a full buffer does."""

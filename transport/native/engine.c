@@ -6,6 +6,10 @@
  * neither headers nor a library are needed to build this file. Everything here is used by one thread at a time.
  */
 #define _GNU_SOURCE
+#ifdef TC_MODULE
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#endif
 #include <errno.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -118,7 +122,7 @@ typedef struct {
 static tc_openssl ssl;
 static uint8_t scratch[SCRATCH_BYTES];
 
-int tc_version(void) { return 3; }
+int tc_version(void) { return 4; }
 
 void tc_init(const tc_openssl *functions) { ssl = *functions; }
 
@@ -174,7 +178,7 @@ static void make_nonce(uint8_t *nonce, const uint8_t *salt, uint32_t ssrc, uint6
         nonce[i] ^= salt[i];
 }
 
-static int crypt(tc_cipher *cipher, const uint8_t *nonce, const uint8_t *header, int header_bytes, uint8_t *out,
+static int apply_cipher(tc_cipher *cipher, const uint8_t *nonce, const uint8_t *header, int header_bytes, uint8_t *out,
                  const uint8_t *in, int in_bytes)
 {
     int done = 0;
@@ -204,7 +208,7 @@ static uint32_t seal(const tc_job *job, uint32_t k, uint8_t *out)
         put16(out + batch->number_at[i], (job->number + k) & 0xFFFF);
     uint8_t *body = out + header_bytes;
     make_nonce(nonce, job->cipher->salt, job->ssrc, index);
-    if (!crypt(job->cipher, nonce, out, header_bytes, body, payload, payload_bytes)
+    if (!apply_cipher(job->cipher, nonce, out, header_bytes, body, payload, payload_bytes)
         || ssl.cipher_final(job->cipher->ctx, body + payload_bytes, &done) != 1
         || ssl.ctx_ctrl(job->cipher->ctx, GCM_GET_TAG, TAG_BYTES, body + payload_bytes) != 1)
         return 0;
@@ -322,6 +326,7 @@ static void run_job(int fd, const tc_job *job, int can_segment, tc_totals *total
 /* Seal and send all jobs in order. Never blocks: what the socket has no room for is counted and dropped. */
 void tc_run(int fd, const tc_job *jobs, uint32_t count_of_jobs, int can_segment, tc_totals *totals)
 {
+    memset(totals, 0, sizeof *totals);
     for (uint32_t i = 0; i < count_of_jobs; i++)
         run_job(fd, &jobs[i], can_segment, totals);
 }
@@ -356,7 +361,7 @@ uint32_t tc_open(tc_cipher *cipher, const uint8_t *in, uint32_t bytes, uint32_t 
         make_nonce(nonce, cipher->salt, ssrc, wanted);
         memcpy(tag, packet + size - TAG_BYTES, TAG_BYTES);
         memcpy(out + at, packet, header);
-        if (!crypt(cipher, nonce, packet, (int)header, out + at + header, packet + header, body)
+        if (!apply_cipher(cipher, nonce, packet, (int)header, out + at + header, packet + header, body)
             || ssl.ctx_ctrl(cipher->ctx, GCM_SET_TAG, TAG_BYTES, tag) != 1
             || ssl.cipher_final(cipher->ctx, out + at + size - TAG_BYTES, &done) != 1)
             break;
@@ -436,3 +441,70 @@ int tc_receive(int fd, uint8_t *buffer, uint32_t slot_bytes, tc_received *out, u
     }
     return count;
 }
+
+#ifdef TC_MODULE
+/* The three functions of every frame once more, for Python to call without ctypes, whose conversions cost about as
+ * much as a short one of them does. The same arguments: numbers, memory by its address or, where
+ * it is only read, as bytes. */
+
+#define MOST_ARGUMENTS 8
+
+static int numbers(const char *name, PyObject *const *given, Py_ssize_t count, uint64_t *out, Py_ssize_t wanted)
+{
+    if (count != wanted) {
+        PyErr_Format(PyExc_TypeError, "%s takes %zd arguments", name, wanted);
+        return 0;
+    }
+    for (Py_ssize_t i = 0; i < wanted; i++) {
+        out[i] = PyBytes_Check(given[i]) ? (uintptr_t)PyBytes_AsString(given[i])
+                                         : PyLong_AsUnsignedLongLong(given[i]);
+        if (out[i] == (uint64_t)-1 && PyErr_Occurred())
+            return 0;
+    }
+    return 1;
+}
+
+#define AT(value) ((void *)(uintptr_t)(value))
+
+static PyObject *py_run(PyObject *self, PyObject *const *given, Py_ssize_t count)
+{
+    uint64_t at[MOST_ARGUMENTS];
+    (void)self;
+    if (!numbers("run", given, count, at, 5))
+        return NULL;
+    Py_BEGIN_ALLOW_THREADS
+    tc_run((int)at[0], AT(at[1]), (uint32_t)at[2], (int)at[3], AT(at[4]));
+    Py_END_ALLOW_THREADS
+    Py_RETURN_NONE;
+}
+
+static PyObject *py_open(PyObject *self, PyObject *const *given, Py_ssize_t count)
+{
+    uint64_t at[MOST_ARGUMENTS];
+    (void)self;
+    if (!numbers("open", given, count, at, 8))
+        return NULL;
+    return PyLong_FromUnsignedLong(tc_open(AT(at[0]), AT(at[1]), (uint32_t)at[2], (uint32_t)at[3],
+                                           (uint32_t)at[4], at[5], AT(at[6]), AT(at[7])));
+}
+
+static PyObject *py_receive(PyObject *self, PyObject *const *given, Py_ssize_t count)
+{
+    uint64_t at[MOST_ARGUMENTS];
+    (void)self;
+    if (!numbers("receive", given, count, at, 5))
+        return NULL;
+    return PyLong_FromLong(tc_receive((int)at[0], AT(at[1]), (uint32_t)at[2], AT(at[3]), (uint32_t)at[4]));
+}
+
+static PyMethodDef methods[] = {
+    {"run", (PyCFunction)(void (*)(void))py_run, METH_FASTCALL, "tc_run"},
+    {"open", (PyCFunction)(void (*)(void))py_open, METH_FASTCALL, "tc_open"},
+    {"receive", (PyCFunction)(void (*)(void))py_receive, METH_FASTCALL, "tc_receive"},
+    {NULL, NULL, 0, NULL},
+};
+
+static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "_engine", NULL, -1, methods, NULL, NULL, NULL, NULL};
+
+PyMODINIT_FUNC PyInit__engine(void) { return PyModule_Create(&module); }
+#endif
