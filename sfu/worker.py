@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import structlog
 
-from core.clock import NS_PER_S, Clock
+from core.clock import NS_PER_MS, NS_PER_S, Clock
 from core.errors import Conflict, NotFound, ProtocolError, Unavailable
 from core.ids import new_id
 from core.messages import Model, Source
@@ -40,6 +40,8 @@ PATIENCE_S: Final = 0.035
 """What is due may wait so long for media (a frame's time at 30/s) to wake us anyway: a wake-up of its own
 costs more than the work.
 """
+FLOWING_NS: Final = 50 * NS_PER_MS
+"""While batches come at least so often, they bring the ticks with them."""
 HURRY_S: Final = 0.005
 """Between steps of what is paced: all sessions together, so that the process wakes no more often."""
 MAX_SESSIONS: Final = 2_000
@@ -66,6 +68,8 @@ class Worker:
         self._publishers: dict[str, PublishSession] = {}
         self._tracks: dict[str, Producer] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self._batch_ns = 0
+        """When the latest batch ended."""
         self._hurrying: dict[PeerSession, None] = {}
         self._hurry_timer: asyncio.TimerHandle | None = None
         endpoint.on_batch_end = self.batch_ended
@@ -216,7 +220,7 @@ class Worker:
 
     def batch_ended(self) -> None:
         """The socket is drained: fan out, ask for what is missing."""
-        now_ns = self.clock.monotonic_ns()
+        now_ns = self._batch_ns = self.clock.monotonic_ns()
         self.router.flush(now_ns, self.clock.unix_ns)
         for session in list(self._publishers.values()):
             session.batch_ended(now_ns)
@@ -234,9 +238,12 @@ class Worker:
 
     def _schedule(self) -> None:
         now_ns = self.clock.monotonic_ns()
-        self.tick(now_ns)
-        due_ns = min((session.tick_due_ns for session in self._sessions.values()), default=0) or now_ns
-        delay_s = min(max((due_ns - now_ns) / NS_PER_S + PATIENCE_S, TICK_S), MAX_TICK_S)
+        if now_ns - self._batch_ns < FLOWING_NS:
+            delay_s = MAX_TICK_S
+        else:
+            self.tick(now_ns)
+            due_ns = min((session.tick_due_ns for session in self._sessions.values()), default=0) or now_ns
+            delay_s = min(max((due_ns - now_ns) / NS_PER_S + PATIENCE_S, TICK_S), MAX_TICK_S)
         self._timer = asyncio.get_running_loop().call_later(delay_s, self._schedule)
 
     def tick(self, now_ns: int) -> None:

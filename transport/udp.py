@@ -186,7 +186,7 @@ class UdpPort:
             self._rest_timer = self._loop.call_later(self._rest_s, self._rested)
         if self._calm_timer is not None:
             self._calm_timer.cancel()
-            self._read_feedback()
+            self._read_feedback(ends_batch=False)  # one has just ended
 
     def _rested(self) -> None:
         """As long as something comes, the socket itself does not wake us."""
@@ -207,10 +207,10 @@ class UdpPort:
             self._stop_reading(self._feedback.fileno())
             self._read_feedback()
 
-    def _read_feedback(self) -> int:
+    def _read_feedback(self, *, ends_batch: bool = True) -> int:
         """How many datagrams were there; looks again before long."""
         read = 0 if self._feedback is None else self._drain(self._feedback)
-        if read:
+        if read and ends_batch:
             self._guarded(self.on_batch_end)
         if self._loop is not None:
             self._calm_timer = self._loop.call_later(CALM_S, self._calm_over)

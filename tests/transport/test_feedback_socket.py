@@ -1,4 +1,4 @@
-"""Transport-wide feedback waits on a socket of its own; nothing else does."""
+"""Transport-wide feedback and lone receiver reports wait on a socket of their own; nothing else does."""
 
 from __future__ import annotations
 
@@ -14,9 +14,29 @@ from transport.udp import CALM_S, Address, Local, UdpPort
 
 PADDED_FEEDBACK = b"\xaf\xcd\x00\x05" + bytes(20)
 FEEDBACK = b"\x8f\xcd\x00\x05" + bytes(20)
+INDEX_BYTES, GCM_TAG_BYTES, SHA1_TAG_BYTES = 4, 16, 10
+
+
+def report(blocks: int, behind: int, tag_bytes: int = GCM_TAG_BYTES) -> bytes:
+    """A sealed receiver report with so many bytes of other packets behind it."""
+    size = 4 + 24 * blocks
+    head = bytes((0x80 | blocks, 0xC9)) + (size // 4).to_bytes(2, "big")
+    return head + bytes(size + behind + INDEX_BYTES + tag_bytes)
+
+
+NACK_BYTES, PLI_BYTES, NAME_BYTES = 16, 12, 16
+LONE_REPORTS = tuple(
+    report(blocks, 0, tag) for blocks in (0, 1, 2, 31) for tag in (GCM_TAG_BYTES, SHA1_TAG_BYTES)
+)
 OTHERS = (
     b"\x80\x60" + bytes(20),  # media
-    b"\x81\xc9\x00\x07" + bytes(28),  # a receiver report
+    *(
+        report(blocks, behind, tag)
+        for blocks in (0, 1, 2, 31)
+        for tag in (GCM_TAG_BYTES, SHA1_TAG_BYTES)
+        for behind in (NACK_BYTES, PLI_BYTES, NAME_BYTES + PLI_BYTES)
+    ),
+    b"\x81\xc8\x00\x0c" + bytes(48),  # a sender report
     b"\x81\xcd\x00\x03" + bytes(12),  # a NACK
     b"\x8f\xce\x00\x05" + bytes(20),  # REMB
     b"\x00\x01" + bytes(18),  # STUN
@@ -31,13 +51,13 @@ def waiting(sock: socket.socket) -> list[bytes]:
     found: list[bytes] = []
     while True:
         try:
-            found.append(sock.recv(100))
+            found.append(sock.recv(1_000))
         except BlockingIOError:
             return found
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "::"])
-def test_only_feedback_comes_to_its_socket(host: str) -> None:
+def test_only_feedback_and_lone_reports_come_to_their_socket(host: str) -> None:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with (
         socket.socket(family, socket.SOCK_DGRAM) as main,
@@ -49,10 +69,10 @@ def test_only_feedback_comes_to_its_socket(host: str) -> None:
         feedback = feedback_socket(main)
         assert feedback is not None
         with feedback:
-            for datagram in (*OTHERS, FEEDBACK, PADDED_FEEDBACK):
+            for datagram in (*OTHERS, FEEDBACK, PADDED_FEEDBACK, *LONE_REPORTS):
                 tx.sendto(datagram, ("127.0.0.1", main.getsockname()[1]))
             assert waiting(main) == list(OTHERS)
-            assert waiting(feedback) == [FEEDBACK, PADDED_FEEDBACK]
+            assert waiting(feedback) == [FEEDBACK, PADDED_FEEDBACK, *LONE_REPORTS]
             with socket.socket(family, socket.SOCK_DGRAM) as other, pytest.raises(OSError, match="in use"):
                 other.bind((host, main.getsockname()[1]))
 
