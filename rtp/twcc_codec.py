@@ -19,6 +19,8 @@ MAX_STATUSES: Final = 10_000
 """More than any sender has under way: 20 bytes of runs could otherwise cost us 65,535 steps."""
 
 _MAX_RUN: Final = 0x1FFF
+_ONE_CHUNK_BYTES: Final = 10
+"""Base, count, reference and the first chunk."""
 _LOST, _SMALL, _LARGE = 0, 1, 2
 _MAX_SMALL_DELTA: Final = 0xFF
 
@@ -48,9 +50,22 @@ def parse_transport_feedback(sender: int, media: int, control: bytes) -> Transpo
     reference = int.from_bytes(control[4:7], "big", signed=True)
     if not 0 < count <= MAX_STATUSES:
         raise ProtocolError("transport feedback is about no packets, or too many")
-    symbols, position = _parse_chunks(control, count)
-    deltas = _parse_deltas(control, position, symbols)
+    deltas = _parse_steady(control, count)
+    if deltas is None:
+        symbols, position = _parse_chunks(control, count)
+        deltas = _parse_deltas(control, position, symbols)
     return TransportFeedback(sender, media, base, reference, control[7], deltas)
+
+
+def _parse_steady(control: bytes, count: int) -> tuple[int | None, ...] | None:
+    """The usual case, all of one run that came with small deltas, at once; None for all others."""
+    end = _ONE_CHUNK_BYTES + count
+    if len(control) < end:
+        return None
+    chunk = control[_ONE_CHUNK_BYTES - 2] << 8 | control[_ONE_CHUNK_BYTES - 1]
+    if chunk >> 13 != _SMALL or chunk & _MAX_RUN < count:
+        return None
+    return tuple(control[_ONE_CHUNK_BYTES:end])
 
 
 def _parse_chunks(control: bytes, count: int) -> tuple[list[int], int]:
