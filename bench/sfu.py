@@ -64,7 +64,9 @@ async def measure(
     warm_up_s: float = WARM_UP_S,
     python: Sequence[str] = (sys.executable,),
 ) -> Row:
-    """One row, with a worker of its own. `in_step`: all feeds' frames come at once. `python`: how to run the worker (a profiler may stand in front)."""
+    """One row, with a worker of its own. `in_step`: all feeds' frames come at once. `python`: how to run the
+    worker (a profiler may stand in front).
+    """
     with tempfile.TemporaryDirectory(prefix="bench-sfu-") as directory:
         async with worker(directory, python) as (process, path):
             return await _measure(

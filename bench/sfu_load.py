@@ -41,8 +41,8 @@ async def _marks() -> asyncio.StreamReader:
 async def publish(
     server: ServerKind, api_path: str, feeds: int, bitrate_bps: int, *, in_step: bool = False
 ) -> None:
-    """Publish `feeds` tracks until standard input ends. `in_step`: all frames and keyframes at the same instants;
-    else each begins at a (seeded) time of its own, as devices do that know nothing of each other.
+    """Publish `feeds` tracks until standard input ends. `in_step`: all frames and keyframes at the same
+    instants; else each begins at a (seeded) time of its own, as devices do that know nothing of each other.
     """
     api, marks = await open_signalling(server, api_path), await _marks()
     publishers = [Publisher(SizedPictures(bitrate_bps, seed)) for seed in range(feeds)]
