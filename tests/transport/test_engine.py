@@ -1,0 +1,74 @@
+"""The engine's functions do the same whether ctypes calls them or Python's own kind of module."""
+
+from __future__ import annotations
+
+import ctypes
+import socket
+
+import pytest
+
+from core.clock import SystemClock
+from rtp.srtp import SrtpKeys, SrtpProfile, SrtpReceiver, SrtpSender
+from rtp.srtp_keys import derive_rtp_keys
+from transport.lane import FanOut
+from transport.native import engine as loading
+from transport.native.batch import NativeBatch
+from transport.native.engine import LIBRARY, Engine
+from transport.native.opener import NativeOpener
+from transport.native.receiver import NativeReceiver
+from transport.udp import UdpPort
+
+KEYS = SrtpKeys(SrtpProfile.AEAD_AES_256_GCM, bytes(range(32)), bytes(range(12)))
+SSRC = 77
+HEADER = b"\x80\x66" + bytes(2) + bytes(8)
+PAYLOADS = [bytes([index]) * 500 for index in range(5)]
+
+
+def engine(*, as_module: bool) -> Engine:
+    module = loading._module() if as_module else None
+    if as_module and module is None:
+        pytest.skip("it was built without Python's headers")
+    return Engine(ctypes.CDLL(str(LIBRARY)), loading._crypto(), module)
+
+
+@pytest.mark.parametrize("as_module", [False, True])
+async def test_what_it_seals_and_sends_is_received_and_opened(as_module: bool) -> None:
+    found = engine(as_module=as_module)
+    session, opener = derive_rtp_keys(KEYS), SrtpReceiver(KEYS)
+    port = UdpPort.bind("127.0.0.1", 0, lambda *_: None, SystemClock())
+    port.start()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        sock.setblocking(False)
+        try:
+            fan_out = FanOut(found, port)
+            lane = fan_out.lane()
+            lane.set_key(session.encryption, session.salt)
+            lane.lead_to((sock.getsockname(), None))
+            batch = NativeBatch([HEADER] * len(PAYLOADS), PAYLOADS, None)
+            fan_out.add(batch, lane, 5, SSRC, 0, 0, len(PAYLOADS), 0, 0x66)
+            fan_out.run()
+        finally:
+            port.close()
+        assert (port.counters.datagrams_out, fan_out.failed) == (len(PAYLOADS), 0)
+        receiver = NativeReceiver(found, sock)
+        came = [bytes(one.view) for one in receiver.read()]
+        assert receiver.read() == []
+    sealer = SrtpSender(KEYS)
+    assert came == [
+        sealer.seal(HEADER[:2] + number.to_bytes(2, "big") + bytes(4) + SSRC.to_bytes(4, "big"), payload)
+        for number, payload in enumerate(PAYLOADS, 5)
+    ]
+    assert opener.open_packet(came[0], 1).payload == PAYLOADS[0]
+    run = NativeOpener(found, opener, session.encryption, session.salt).open_run(came[1:], 1)
+    assert [packet.payload for packet in run] == PAYLOADS[1:]
+
+
+def test_the_module_refuses_what_is_no_number() -> None:
+    found = engine(as_module=True)
+    with pytest.raises(TypeError, match="takes 5 arguments"):
+        found.receive(1)
+    with pytest.raises(TypeError):
+        found.receive(1, "somewhere", 3, 4, 5)
+    with pytest.raises(OverflowError):
+        found.receive(-1, 0, 3, 4, 5)
