@@ -21,6 +21,10 @@ ENCODING_DELAY_NS: Final = 50 * NS_PER_MS
 """Error assumed when only capture times, no sender reports, tell of the publisher's clock."""
 ARRIVAL_ONLY_NS: Final = 200 * NS_PER_MS
 """Error assumed while arrival stands in for capture."""
+ENOUGH_REPORTS: Final = 8
+"""Until then capture times, too, tell how far apart the clocks can be: the first reports may have waited
+while everything began, and would date frames late by as much.
+"""
 IMPLAUSIBLE_NS: Final = 10 * NS_PER_S
 _CAPTURE_TIME_FRESH_NS: Final = 5 * NS_PER_S
 _STEPPED_SAMPLES: Final = 3
@@ -51,13 +55,18 @@ class _ClockOffset:
         if rtt_ns is not None:
             self._rtt_ns = rtt_ns if self._rtt_ns is None else min(rtt_ns, self._rtt_ns)
 
-    @property
-    def known(self) -> bool:
-        return bool(self._samples)
+    def __len__(self) -> int:
+        """Samples held."""
+        return len(self._samples)
 
     @property
-    def offset_ns(self) -> int:
-        return min(self._samples) - (self._rtt_ns or 0) // 2
+    def least_ns(self) -> int:
+        """No offset is larger than this: nothing arrives before it departs."""
+        return min(self._samples)
+
+    @property
+    def half_rtt_ns(self) -> int:
+        return (self._rtt_ns or 0) // 2
 
     @property
     def uncertainty_ns(self) -> int:
@@ -114,16 +123,16 @@ class CaptureClock:
         """abs-capture-time of the frame with `rtp_timestamp`."""
         sender_ns = value.capture_ns - (value.clock_offset_ns or 0)
         self._capture_time_seen_ns = arrival_ns
-        if not self._reports.known:
+        if len(self._reports) < ENOUGH_REPORTS:
             self._capture_times.add(sender_ns, arrival_ns, rtt_ns)
-        self._offer(rtp_timestamp, sender_ns, 0 if self._reports.known else ENCODING_DELAY_NS)
+        self._offer(rtp_timestamp, sender_ns, 0 if self._reports else ENCODING_DELAY_NS)
 
     def _offer(self, rtp_timestamp: int, sender_ns: int, extra_uncertainty_ns: int) -> None:
         """A frame's capture time in the publisher's clock: move the anchor if it says something new."""
-        offset = self._reports if self._reports.known else self._capture_times
-        if not offset.known:
+        offset = self._reports or self._capture_times
+        if not offset:
             return
-        capture_ns = sender_ns + offset.offset_ns
+        capture_ns = sender_ns + self._least_ns(offset) - offset.half_rtt_ns
         uncertainty_ns = offset.uncertainty_ns + extra_uncertainty_ns
         present_ns = self._capture_ns(rtp_timestamp)
         if (
@@ -135,6 +144,11 @@ class CaptureClock:
         else:
             self._mapping_uncertainty_ns = uncertainty_ns
             self._follow(rtp_timestamp, present_ns)
+
+    def _least_ns(self, offset: _ClockOffset) -> int:
+        if offset is self._reports and self._capture_times and len(offset) < ENOUGH_REPORTS:
+            return min(offset.least_ns, self._capture_times.least_ns)
+        return offset.least_ns
 
     def _follow(self, rtp_timestamp: int, capture_ns: int) -> None:
         """Take the anchor along its own line, long before 2³¹ ticks lie between it and the present."""

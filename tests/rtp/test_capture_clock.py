@@ -96,6 +96,27 @@ def test_capture_times_of_the_frames_themselves_win_over_reports() -> None:
     assert publisher.error_us(clock, NS_PER_S) <= 1100
 
 
+def test_a_first_report_that_waited_does_not_date_frames_late() -> None:
+    clock, publisher = CaptureClock(RATE), Publisher(offset_ns=-7 * NS_PER_S, delay_ns=2 * MS)
+    for frame in range(30):
+        publisher.capture(clock, frame * 33 * MS, 12 * MS, 4 * MS)
+    publisher.report(clock, NS_PER_S, 4 * MS, extra_delay_ns=70 * MS)
+    publisher.capture(clock, 1_033 * MS, 12 * MS, 4 * MS)
+    assert publisher.error_us(clock, 1_033 * MS) < 13_000
+    publisher.report(clock, 2 * NS_PER_S, 4 * MS)
+    publisher.capture(clock, 2_033 * MS, 12 * MS, 4 * MS)
+    assert publisher.error_us(clock, 2_033 * MS) < 1_500
+
+
+def test_after_enough_reports_capture_times_no_longer_tell_of_the_clock() -> None:
+    clock, publisher = CaptureClock(RATE), Publisher(delay_ns=2 * MS)
+    publisher.capture(clock, 0, -500 * MS + 4 * MS)  # its camera's clock is half a second ahead of its own
+    for second in range(1, 9):
+        publisher.report(clock, second * NS_PER_S, 4 * MS)
+    publisher.capture(clock, 9 * NS_PER_S, 4 * MS)
+    assert publisher.error_us(clock, 9 * NS_PER_S) < 1_500
+
+
 def test_with_capture_times_alone_the_encoding_delay_is_in_the_bound() -> None:
     clock, publisher = CaptureClock(RATE), Publisher(3 * NS_PER_S, delay_ns=10 * MS)
     publisher.capture(clock, 0, encoding_ns=30 * MS, rtt_ns=20 * MS)
