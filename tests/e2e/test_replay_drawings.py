@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import shutil
 import time
 from collections.abc import Iterator
@@ -202,7 +203,7 @@ def step(page: Page, key: str) -> None:
     page.keyboard.press(key)
     deadline = time.monotonic() + SEE_WITHIN_MS / 1000
     while report(page)["tracks"][reference]["shownUs"] == before:
-        assert time.monotonic() < deadline, report(page)
+        assert time.monotonic() < deadline, json.dumps(report(page))
         page.wait_for_timeout(20)
     settle(page)
 

@@ -71,8 +71,13 @@ export class FakeElement extends EventTarget {
   span: [number, number] | null = null;
 
   get buffered() {
-    const { span } = this;
-    return { length: span === null ? 0 : 1, start: () => span?.[0] ?? 0, end: () => span?.[1] ?? 0 };
+    const { spans } = this;
+    const side = (end: 0 | 1) => (index: number) => spans[index]?.[end] ?? 0;
+    return { length: spans.length, start: side(0), end: side(1) };
+  }
+
+  protected get spans(): readonly (readonly [number, number])[] {
+    return this.span === null ? [] : [this.span];
   }
 
   play(): Promise<void> {

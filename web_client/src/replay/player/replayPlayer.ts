@@ -23,17 +23,18 @@ const HEARD_UP_TO = 2;
 /** Pieces that do not come hold the others up no longer than this. */
 const PATIENCE_MS = 8_000;
 
-/** A step forward looks for its picture this many times; a picture on screen older than that is not stepped from. */
+/** A step looks for its picture this many times; a picture on screen farther away than that is not stepped from. */
 const FAR_FRAMES = 12;
-/** What was sought is on screen after so many ticks. */
-const SETTLED_TICKS = 3;
+/** What was sought is on screen after so many ticks; back, where the first try is right as a rule, with more patience. */
+const SETTLED_TICKS = { forward: 3, back: 6 };
 
 /** So much before a picture is the one before it; more than what a paused element is allowed to be off. */
 const BEFORE_US = 2_000;
 
-/** A step forward that has not found the next picture yet. */
+/** A step that has not found its picture yet. */
 interface Looking {
   reference: TrackPlayer;
+  direction: 1 | -1;
   fromUs: number;
   length: number;
   left: number;
@@ -142,23 +143,25 @@ export class ReplayPlayer {
     const at = this.positionUs;
     const reference = this.players.find((one) => one.track.media === "video" && one.covers(at));
     const length = frameUs(reference?.track.segments ?? [], at);
-    const shown = reference?.shown?.atUs ?? at;
-    const from = Math.abs(shown - at) < FAR_FRAMES * length ? shown : at;
-    // Just before this picture is the one before it; the one after it may be late, so `goOn` looks for it.
-    this.seek(direction < 0 ? from - BEFORE_US : from + 1.1 * length);
-    if (direction > 0 && reference !== undefined) {
-      this.looking = { reference, fromUs: from, length, left: FAR_FRAMES, settled: 0 };
+    const seen = reference?.state === "shown" ? reference.shown?.atUs : undefined;
+    const isNear = seen !== undefined && Math.abs(seen - at) < FAR_FRAMES * length;
+    const from = isNear ? seen : at;
+    // Just before a picture is the one before it, as a rule; where pictures are farther apart, `goOn` looks for it.
+    const by = direction < 0 && isNear ? -BEFORE_US : direction * 1.1 * length;
+    this.seek(from + by);
+    if (reference !== undefined) {
+      this.looking = { reference, direction, fromUs: from, length, left: FAR_FRAMES, settled: 0 };
     }
   }
 
-  /** Still the same picture after a step: its successor comes later than usual. */
+  /** Still the same picture after a step: the next one is farther away than usual. */
   private goOn(ready: boolean, at: number): void {
     const { looking } = this;
     if (looking === null || !ready) return;
     looking.settled += 1;
     if (looking.reference.shown?.atUs !== looking.fromUs || looking.left === 0) this.looking = null;
-    else if (looking.settled >= SETTLED_TICKS) {
-      this.clock.seek(at + looking.length / 2, this.now());
+    else if (looking.settled >= SETTLED_TICKS[looking.direction > 0 ? "forward" : "back"]) {
+      this.clock.seek(at + (looking.direction * looking.length) / 2, this.now());
       this.looking = { ...looking, left: looking.left - 1, settled: 0 };
     }
   }
