@@ -36,33 +36,31 @@ ANCHOR_LEAD_S: Final = 10
 class _ClockOffset:
     """Our clock minus the publisher's: the least (arrival − departure) of late, less the least delay."""
 
-    __slots__ = ("_outliers", "_rtt_ns", "_samples")
+    __slots__ = ("_outliers", "_rtt_ns", "_samples", "least_ns")
 
     def __init__(self) -> None:
         self._samples: deque[int] = deque(maxlen=OFFSET_SAMPLES)
         self._rtt_ns: int | None = None
         self._outliers = 0
+        self.least_ns = 0
+        """No offset is larger than this: nothing arrives before it departs. Of no meaning without samples."""
 
     def add(self, departure_ns: int, arrival_ns: int, rtt_ns: int | None) -> None:
         sample = arrival_ns - departure_ns
-        if self._samples and abs(sample - min(self._samples)) > STEP_NS:
+        if self._samples and abs(sample - self.least_ns) > STEP_NS:
             self._outliers += 1
             if self._outliers < _STEPPED_SAMPLES:
                 return
             self._samples.clear()
         self._outliers = 0
         self._samples.append(sample)
+        self.least_ns = min(self._samples)  # kept: it is asked for with every frame
         if rtt_ns is not None:
             self._rtt_ns = rtt_ns if self._rtt_ns is None else min(rtt_ns, self._rtt_ns)
 
     def __len__(self) -> int:
         """Samples held."""
         return len(self._samples)
-
-    @property
-    def least_ns(self) -> int:
-        """No offset is larger than this: nothing arrives before it departs."""
-        return min(self._samples)
 
     @property
     def half_rtt_ns(self) -> int:

@@ -78,13 +78,17 @@ class ReceiveStream:
         self.repaired = 0
         """Packets that arrived only as retransmissions."""
 
-    def receive(self, packet: RtpPacket, now_ns: int) -> RtpPacket | None:
+    def receive(
+        self, packet: RtpPacket, now_ns: int, extensions: Mapping[int, bytes] | None = None
+    ) -> RtpPacket | None:
         """A packet of this SSRC or of its RTX SSRC → the media packet if it is new.
 
         None for a duplicate, for one too old to tell, for an RTX probe, and for a payload type that is not
         ours. A media packet of padding only is returned, with an empty payload: its number is used up, and a
         forwarder must skip it. `now_ns` is monotonic; the packet's `arrival_ns` serves jitter and capture
-        time, if it is set. Raises `ProtocolError` for an RTX packet without an original number.
+        time, if it is set. `extensions`: the packet's, where they have been parsed.
+
+        Raises `ProtocolError` for an RTX packet without an original number.
         """
         if packet.payload_type not in self._payload_types:
             return self._receive_rtx(packet, now_ns)
@@ -98,7 +102,7 @@ class ReceiveStream:
         if self.nack is not None:
             self.nack.received(sequence_number, now_ns)
         if packet.timestamp != self._timestamp:
-            self._begin_frame(packet)
+            self._begin_frame(packet, extensions)
         self.bytes_received += len(packet.payload)
         return packet
 
@@ -151,7 +155,7 @@ class ReceiveStream:
         window.take(index)
         return True
 
-    def _begin_frame(self, packet: RtpPacket) -> None:
+    def _begin_frame(self, packet: RtpPacket, extensions: Mapping[int, bytes] | None) -> None:
         self._timestamp = packet.timestamp
         arrival_ns = packet.arrival_ns
         if not arrival_ns:
@@ -162,7 +166,9 @@ class ReceiveStream:
         if number is None or packet.extension_profile is None:
             return
         try:
-            value = parse_extensions(packet.extension_profile, packet.extension).get(number)
+            if extensions is None:
+                extensions = parse_extensions(packet.extension_profile, packet.extension)
+            value = extensions.get(number)
             if value is not None:
                 capture_time = decode_abs_capture_time(value)
                 self.capture_clock.on_capture_time(packet.timestamp, capture_time, arrival_ns, self.rtt_ns)

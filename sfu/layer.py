@@ -146,7 +146,7 @@ class Layer:
         assert stream is not None
         if self._asked and self._resent_as_itself:  # first: the stream tells overtaken from resent by it
             self._measure_rtt(packet.sequence_number, now_ns)
-        media = stream.receive(packet, now_ns)
+        media = stream.receive(packet, now_ns, extensions)
         self.last_packet_ns = now_ns
         if media is None:
             return False

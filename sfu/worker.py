@@ -31,6 +31,7 @@ from sfu.publisher import PublishSession, require_publisher
 from sfu.router import Router
 from sfu.session import PeerSession
 from sfu.subscriber import SubscribeSession, require_subscriber
+from transport.beat import at_next_beat
 from transport.endpoint import MediaEndpoint
 
 TICK_S: Final = 0.02
@@ -41,7 +42,9 @@ PATIENCE_S: Final = 0.035
 costs more than the work.
 """
 FLOWING_NS: Final = 50 * NS_PER_MS
-"""While batches come at least so often, they bring the ticks with them."""
+"""While batches come at least so often, they bring the ticks with them, and every beat it is looked whether
+they still do.
+"""
 HURRY_S: Final = 0.005
 """Between steps of what is paced: all sessions together, so that the process wakes no more often."""
 MAX_SESSIONS: Final = 2_000
@@ -239,11 +242,11 @@ class Worker:
     def _schedule(self) -> None:
         now_ns = self.clock.monotonic_ns()
         if now_ns - self._batch_ns < FLOWING_NS:
-            delay_s = MAX_TICK_S
-        else:
-            self.tick(now_ns)
-            due_ns = min((session.tick_due_ns for session in self._sessions.values()), default=0) or now_ns
-            delay_s = min(max((due_ns - now_ns) / NS_PER_S + PATIENCE_S, TICK_S), MAX_TICK_S)
+            self._timer = at_next_beat(self._schedule)
+            return
+        self.tick(now_ns)
+        due_ns = min((session.tick_due_ns for session in self._sessions.values()), default=0) or now_ns
+        delay_s = min(max((due_ns - now_ns) / NS_PER_S + PATIENCE_S, TICK_S), MAX_TICK_S)
         self._timer = asyncio.get_running_loop().call_later(delay_s, self._schedule)
 
     def tick(self, now_ns: int) -> None:

@@ -17,6 +17,7 @@ from rtp.sdp import Candidate
 from rtp.srtp import SrtpProfile
 from transport.addresses import host_addresses, plain_address, usable_host
 from transport.api import TransportSink, host_candidate, tcp_candidate
+from transport.beat import at_next_beat
 from transport.dtls import ALL_PROFILES, new_certificate
 from transport.ice_lite import Check
 from transport.lane import FanOut
@@ -36,7 +37,6 @@ from transport.tcp import TcpListener, is_tcp
 from transport.token_bucket import TokenBucket
 from transport.udp import Address, Local, UdpPort
 
-TICK_S: Final = 0.25
 MAX_HALF_OPEN: Final = 1_000
 ERROR_REPLIES_PER_S: Final = 50.0
 """STUN error replies to addresses that have not passed a check, per endpoint."""
@@ -369,7 +369,7 @@ class MediaEndpoint:
     # time
 
     def _tick(self) -> None:
-        self._timer = asyncio.get_running_loop().call_later(TICK_S, self._tick)
+        self._timer = at_next_beat(self._tick)
         self.expire()
 
     def expire(self) -> None:
