@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import ctypes
 import socket
+import struct
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from core.clock import SystemClock
 from rtp.srtp import SrtpKeys, SrtpProfile, SrtpReceiver, SrtpSender
@@ -14,6 +17,7 @@ from transport.lane import FanOut
 from transport.native import engine as loading
 from transport.native.batch import NativeBatch
 from transport.native.engine import LIBRARY, Engine
+from transport.native.layout import lay_out
 from transport.native.opener import NativeOpener
 from transport.native.receiver import NativeReceiver
 from transport.udp import UdpPort
@@ -72,3 +76,38 @@ def test_the_module_refuses_what_is_no_number() -> None:
         found.receive(1, "somewhere", 3, 4, 5)
     with pytest.raises(OverflowError):
         found.receive(-1, 0, 3, 4, 5)
+
+
+@given(
+    packets=st.lists(st.tuples(st.binary(max_size=60), st.binary(max_size=1_500)), max_size=40),
+    numbered=st.booleans(),
+)
+def test_the_module_lays_packets_out_as_python_does(
+    packets: list[tuple[bytes, bytes]], numbered: bool
+) -> None:
+    headers, payloads = [header for header, _ in packets], [payload for _, payload in packets]
+    places = [len(header) // 2 for header in headers] if numbered else None
+    found = [lay(headers, payloads, places) for lay in (lay_out, engine(as_module=True).lay_out)]
+    (ours, ours_at), (its, its_at) = found
+    words = struct.calcsize("@PPPPP")
+    assert its[words + 8 :] == ours[words + 8 :]
+    assert its[words : words + 4] == ours[words : words + 4]
+    pointers = [struct.unpack_from("@PPPPP", memory) for memory in (ours, its)]
+    assert [one - ours_at for one in pointers[0]] == [one - its_at for one in pointers[1]]
+
+
+@pytest.mark.parametrize(
+    "given_",
+    [
+        ((), [], None),
+        ([b""], [], None),
+        ([b""], [b""], [1, 2]),
+        ([b""], ["text"], None),
+        ([b""], [b""], ["one"]),
+        ([bytearray()], [b""], None),
+        ([b""],),
+    ],
+)
+def test_the_module_lays_out_lists_of_bytes_only(given_: tuple[object, ...]) -> None:
+    with pytest.raises(TypeError):
+        engine(as_module=True).lay_out(*given_)

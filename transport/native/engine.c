@@ -122,7 +122,7 @@ typedef struct {
 static tc_openssl ssl;
 static uint8_t scratch[SCRATCH_BYTES];
 
-int tc_version(void) { return 4; }
+int tc_version(void) { return 5; }
 
 void tc_init(const tc_openssl *functions) { ssl = *functions; }
 
@@ -443,7 +443,7 @@ int tc_receive(int fd, uint8_t *buffer, uint32_t slot_bytes, tc_received *out, u
 }
 
 #ifdef TC_MODULE
-/* The three functions of every frame once more, for Python to call without ctypes, whose conversions cost about as
+/* The functions of every frame once more, for Python to call without ctypes, whose conversions cost about as
  * much as a short one of them does. The same arguments: numbers, memory by its address or, where
  * it is only read, as bytes. */
 
@@ -497,7 +497,96 @@ static PyObject *py_receive(PyObject *self, PyObject *const *given, Py_ssize_t c
     return PyLong_FromLong(tc_receive((int)at[0], AT(at[1]), (uint32_t)at[2], AT(at[3]), (uint32_t)at[4]));
 }
 
+/* Total bytes of `list`'s `count` bytes objects; -1 with an error where it is not that. */
+static Py_ssize_t total_bytes(PyObject *list, Py_ssize_t count)
+{
+    Py_ssize_t total = 0;
+
+    if (!PyList_Check(list) || PyList_Size(list) != count) {
+        PyErr_SetString(PyExc_TypeError, "lay_out takes lists of one length");
+        return -1;
+    }
+    for (Py_ssize_t i = 0; i < count; i++) {
+        char *data;
+        Py_ssize_t bytes;
+        if (PyBytes_AsStringAndSize(PyList_GetItem(list, i), &data, &bytes) < 0)
+            return -1;
+        total += bytes;
+    }
+    return total;
+}
+
+/* The bytes objects end to end at `to`, and where each begins at `ends`. */
+static void lay_end_to_end(PyObject *list, Py_ssize_t count, uint8_t *to, uint32_t *ends)
+{
+    uint32_t end = 0;
+
+    for (Py_ssize_t i = 0; i < count; i++) {
+        char *data = NULL;
+        Py_ssize_t bytes = 0;
+        PyBytes_AsStringAndSize(PyList_GetItem(list, i), &data, &bytes);
+        memcpy(to + end, data, (size_t)bytes);
+        ends[i] = end;
+        end += (uint32_t)bytes;
+    }
+    ends[count] = end;
+}
+
+/* (headers, payloads, places of the numbers or None) -> (memory, address of the tc_batch in it): what `layout.py`
+ * does, within one call. */
+static PyObject *py_lay_out(PyObject *self, PyObject *const *given, Py_ssize_t arguments)
+{
+    (void)self;
+    if (arguments != 3 || !PyList_Check(given[0])) {
+        PyErr_SetString(PyExc_TypeError, "lay_out takes headers, payloads and places");
+        return NULL;
+    }
+    Py_ssize_t count = PyList_Size(given[0]);
+    Py_ssize_t header_bytes = total_bytes(given[0], count);
+    Py_ssize_t payload_bytes = header_bytes < 0 ? -1 : total_bytes(given[1], count);
+    if (payload_bytes < 0)
+        return NULL;
+    if (given[2] != Py_None && (!PyList_Check(given[2]) || PyList_Size(given[2]) != count)) {
+        PyErr_SetString(PyExc_TypeError, "lay_out takes lists of one length");
+        return NULL;
+    }
+    if (header_bytes > INT32_MAX || payload_bytes > INT32_MAX) {
+        PyErr_SetString(PyExc_ValueError, "too much for one batch");
+        return NULL;
+    }
+    size_t half_bytes = ((size_t)count + 1) * sizeof(uint32_t);
+    size_t places_bytes = (size_t)count * sizeof(int16_t);
+    PyObject *memory = PyByteArray_FromStringAndSize(
+        NULL, (Py_ssize_t)(sizeof(tc_batch) + 2 * half_bytes + places_bytes) + header_bytes + payload_bytes);
+    if (!memory)
+        return NULL;
+    uint8_t *at = (uint8_t *)PyByteArray_AsString(memory);
+    tc_batch *batch = (tc_batch *)at;
+    uint32_t *ends = (uint32_t *)(at + sizeof *batch);
+    int16_t *places = (int16_t *)(at + sizeof *batch + 2 * half_bytes);
+    uint8_t *headers = (uint8_t *)places + places_bytes;
+
+    for (Py_ssize_t i = 0; i < count; i++) {
+        long place = given[2] == Py_None ? -1 : PyLong_AsLong(PyList_GetItem(given[2], i));
+        if (place == -1 && PyErr_Occurred()) {
+            Py_DecRef(memory);
+            return NULL;
+        }
+        places[i] = place < 0 || place > INT16_MAX ? -1 : (int16_t)place;
+    }
+    lay_end_to_end(given[0], count, headers, ends);
+    lay_end_to_end(given[1], count, headers + header_bytes, ends + count + 1);
+    batch->headers = headers;
+    batch->payloads = headers + header_bytes;
+    batch->header_at = ends;
+    batch->payload_at = ends + count + 1;
+    batch->number_at = places;
+    batch->count = (uint32_t)count;
+    return Py_BuildValue("(NK)", memory, (unsigned long long)(uintptr_t)batch);
+}
+
 static PyMethodDef methods[] = {
+    {"lay_out", (PyCFunction)(void (*)(void))py_lay_out, METH_FASTCALL, "tc_batch of lists"},
     {"run", (PyCFunction)(void (*)(void))py_run, METH_FASTCALL, "tc_run"},
     {"open", (PyCFunction)(void (*)(void))py_open, METH_FASTCALL, "tc_open"},
     {"receive", (PyCFunction)(void (*)(void))py_receive, METH_FASTCALL, "tc_receive"},

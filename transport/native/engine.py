@@ -14,8 +14,10 @@ from typing import Any, Final
 
 import structlog
 
+from transport.native.layout import lay_out
+
 LIBRARY: Final = Path(__file__).with_name("_engine.so")
-VERSION: Final = 4
+VERSION: Final = 5
 """Of the interface; another one is not used."""
 CONTROL_BYTES: Final = 64
 _ADDRESS_WORDS: Final = 16
@@ -87,8 +89,10 @@ class Engine:
             library.tc_open, size, pointer, pointer, size, size, size, ctypes.c_uint64, pointer, pointer
         )
         self.receive = _declared(library.tc_receive, number, number, pointer, size, pointer, size)
+        self.lay_out: Any = lay_out
         if module is not None:
             self.run, self.open, self.receive = module.run, module.open, module.receive
+            self.lay_out = module.lay_out
 
     def cipher(self, key: bytes, salt: bytes, *, encrypts: bool) -> int:
         """AES-GCM with this key, to be given back to `cipher_free`. Raises `ValueError` where OpenSSL
