@@ -153,6 +153,16 @@ describe("steps from picture to picture", () => {
     player.stop();
   });
 
+  it("stay at the first picture of all", async () => {
+    const player = await opened(evenly(500, 10));
+    await seek(player, 510);
+    expect(await step(player, -1)).toBe(500);
+    expect(await step(player, -1)).toBe(500);
+    expect(player.players[0]?.state).toBe("shown");
+    expect(await step(player, 1)).toBe(500 + FRAME_MS);
+    player.stop();
+  });
+
   it("go on through what is missing, in both directions", async () => {
     const before = evenly(0, 10);
     const after = evenly(1_000, 10);

@@ -142,12 +142,15 @@ export class ReplayPlayer {
     this.pause();
     const at = this.positionUs;
     const reference = this.players.find((one) => one.track.media === "video" && one.covers(at));
-    const length = frameUs(reference?.track.segments ?? [], at);
+    const segments = reference?.track.segments ?? [];
+    const length = frameUs(segments, at);
     const seen = reference?.state === "shown" ? reference.shown?.atUs : undefined;
     const isNear = seen !== undefined && Math.abs(seen - at) < FAR_FRAMES * length;
     const from = isNear ? seen : at;
     // Just before a picture is the one before it, as a rule; where pictures are farther apart, `goOn` looks for it.
     const by = direction < 0 && isNear ? -BEFORE_US : direction * 1.1 * length;
+    const isFirst = isNear && !segments.some((segment) => segment.fromUs < from - BEFORE_US);
+    if (direction < 0 && isFirst) return;
     this.seek(from + by);
     if (reference !== undefined) {
       this.looking = { reference, direction, fromUs: from, length, left: FAR_FRAMES, settled: 0 };
