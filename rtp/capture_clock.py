@@ -111,6 +111,8 @@ class CaptureClock:
         """An SR of this SSRC; `arrival_ns` is Unix time, `rtt_ns` the present round trip, when known."""
         sender_ns = ntp_to_unix_ns(ntp_time)
         self._reports.add(sender_ns, arrival_ns, rtt_ns)
+        if len(self._reports) == ENOUGH_REPORTS:
+            self._capture_times = _ClockOffset()  # out of date once the publisher's clock is set
         seen = self._capture_time_seen_ns
         if seen is None or arrival_ns - seen > _CAPTURE_TIME_FRESH_NS:
             self._offer(rtp_timestamp, sender_ns, 0)
@@ -144,9 +146,7 @@ class CaptureClock:
             self._follow(rtp_timestamp, present_ns)
 
     def _least_ns(self, offset: _ClockOffset) -> int:
-        if offset is self._reports and self._capture_times and len(offset) < ENOUGH_REPORTS:
-            return min(offset.least_ns, self._capture_times.least_ns)
-        return offset.least_ns
+        return min(offset.least_ns, self._capture_times.least_ns) if self._capture_times else offset.least_ns
 
     def _follow(self, rtp_timestamp: int, capture_ns: int) -> None:
         """Take the anchor along its own line, long before 2³¹ ticks lie between it and the present."""

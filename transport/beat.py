@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 BEAT_S: Final = 0.25
+"""How late what is no part of the media may be noticed."""
 
 
 def at_next_beat(callback: Callable[[], object]) -> asyncio.TimerHandle:

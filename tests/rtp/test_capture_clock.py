@@ -142,6 +142,18 @@ def test_a_publishers_clock_that_is_set_is_followed_after_three_reports() -> Non
     assert publisher.error_us(clock, 9 * NS_PER_S) <= 1100
 
 
+def test_when_a_clock_is_set_the_capture_times_of_the_beginning_say_nothing_any_more() -> None:
+    clock, publisher = CaptureClock(RATE), Publisher(20 * NS_PER_S, delay_ns=10 * MS)
+    for second in range(12):
+        publisher.capture(clock, second * NS_PER_S, rtt_ns=20 * MS)
+        publisher.report(clock, second * NS_PER_S + MS, rtt_ns=20 * MS)
+    publisher.offset_ns = -20 * NS_PER_S
+    for second in range(12, 15):
+        publisher.report(clock, second * NS_PER_S, rtt_ns=20 * MS)
+    publisher.capture(clock, 15 * NS_PER_S, rtt_ns=20 * MS)
+    assert publisher.error_us(clock, 15 * NS_PER_S) <= 1100
+
+
 def test_timestamps_that_jump_are_noticed_at_the_next_packet() -> None:
     clock, publisher = CaptureClock(RATE), Publisher(0, delay_ns=10 * MS)
     publisher.report(clock, 0, rtt_ns=20 * MS)
